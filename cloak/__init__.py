@@ -1,0 +1,1 @@
+"""Make photos safe to post."""

@@ -1,0 +1,87 @@
+"""The exception tree.
+
+::
+
+    CloakError                      anything this package raises on purpose
+    ├── UsageError                  an argument makes no sense            (exit code 2)
+    ├── ConfigError                 a configuration value is out of range
+    ├── ShapeError                  a tensor has the wrong shape or dtype
+    ├── WeightsError                a trained model cannot be had
+    │   ├── WeightsMissingError     not in the cache, and offline or not to be found
+    │   ├── WeightsCorruptError     its hash is not the one that was pinned
+    │   └── LicenceError            its licence was not accepted
+    ├── OutputError                 the output folder cannot be used; nothing was written
+    └── PhotoError                  ends one photo, the others go on      (exit code 3)
+        ├── UnreadablePhotoError    not an image, truncated, no permission
+        ├── UnsupportedPhotoError   an image that we refuse rather than damage (animated, unknown container)
+        ├── TooLargeError           over the pixel limit: a decompression bomb, or a limit to raise
+        ├── NoFaceError             no face found and `--no-face fail`
+        ├── ResidueError            the written bytes hold something that is not known to be harmless
+        └── WriteError              the file could not be written; nothing was left behind
+
+Every message says what is wrong, the value, and what to do about it.
+"""
+
+
+class CloakError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class UsageError(CloakError):
+    """An argument makes no sense."""
+
+
+class ConfigError(CloakError, ValueError):
+    """A configuration value is out of range."""
+
+
+class ShapeError(CloakError, ValueError):
+    """A tensor has the wrong shape or dtype."""
+
+
+class WeightsError(CloakError):
+    """A trained model cannot be had."""
+
+
+class WeightsMissingError(WeightsError):
+    """The weights are not in the cache and could not be fetched."""
+
+
+class WeightsCorruptError(WeightsError):
+    """The weights' hash is not the one that was pinned."""
+
+
+class LicenceError(WeightsError):
+    """The weights' licence was not accepted."""
+
+
+class OutputError(CloakError):
+    """The output folder cannot be used; nothing was written."""
+
+
+class PhotoError(CloakError):
+    """Ends one photo; the others go on."""
+
+
+class UnreadablePhotoError(PhotoError):
+    """The file is not an image, is truncated, or may not be read."""
+
+
+class UnsupportedPhotoError(PhotoError):
+    """The file is an image that we refuse rather than damage."""
+
+
+class TooLargeError(PhotoError):
+    """The photo is over the pixel limit."""
+
+
+class NoFaceError(PhotoError):
+    """No face was found and the user asked for that to be a failure."""
+
+
+class ResidueError(PhotoError):
+    """The bytes about to be written hold something that is not known to be harmless."""
+
+
+class WriteError(PhotoError):
+    """The file could not be written; nothing was left behind."""
