@@ -1,0 +1,127 @@
+"""Everything that can be set, as frozen dataclasses, and the presets behind `--strength`."""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from cloak.errors import ConfigError
+from cloak.models import Profile
+from cloak.photo import Container
+
+
+class Strength(StrEnum):
+    """How much may be seen. Protection is what can be had for it."""
+
+    SUBTLE = "subtle"
+    BALANCED = "balanced"
+    STRONG = "strong"
+
+
+class FacePolicy(StrEnum):
+    """Which faces of a photo are cloaked."""
+
+    ALL = "all"
+    LARGEST = "largest"
+    NONE = "none"
+
+
+class NoFacePolicy(StrEnum):
+    """What happens to a photo in which no face was found."""
+
+    STRIP = "strip"
+    FAIL = "fail"
+
+
+class NamePolicy(StrEnum):
+    """What written files are called."""
+
+    KEEP = "keep"
+    RANDOM = "random"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much a cloak may be seen, over the whole region that it changes.
+
+    Attributes:
+        eps: largest change of any channel of any pixel, in [0, 1] units.
+        dssim: (1 - SSIM) / 2, Gaussian window of sigma 1.5, mean over RGB.
+        colour: RMS of the low-passed change of Cb and Cr, in grey levels: a tint.
+        luma: RMS of the low-passed change of Y, in grey levels: a blotch or a shadow.
+    """
+
+    eps: float = 24 / 255
+    dssim: float = 0.0095
+    colour: float = 0.6
+    luma: float = 1.3
+
+    def __post_init__(self) -> None:
+        if not 0 < self.eps <= 1:
+            raise ConfigError(f"eps must be in (0, 1], got {self.eps:g}: write 8/255")
+        for name, limit in (("dssim", 0.5), ("colour", 255), ("luma", 255)):
+            if not 0 < getattr(self, name) <= limit:
+                raise ConfigError(f"{name} must be in (0, {limit:g}], got {getattr(self, name):g}")
+
+
+BUDGETS = {
+    Strength.SUBTLE: Budget(dssim=0.005, colour=0.4, luma=0.8),
+    Strength.BALANCED: Budget(),
+    Strength.STRONG: Budget(eps=32 / 255, dssim=0.018, colour=1.0, luma=2.2),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttackConfig:
+    """How a cloak is searched for.
+
+    Attributes:
+        budget: what may be seen.
+        steps: gradient steps; each uses one surrogate.
+        seed: of every random draw.
+    """
+
+    budget: Budget = field(default_factory=Budget)
+    steps: int = 120
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ConfigError(f"steps must be at least 1, got {self.steps}")
+
+    @classmethod
+    def preset(cls, strength: Strength = Strength.BALANCED, *, seed: int = 0) -> "AttackConfig":
+        """Return the configuration behind `--strength`."""
+        return replace(cls(budget=BUDGETS[strength]), seed=seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectConfig:
+    """One run of `cloak protect`.
+
+    Attributes:
+        attack: how cloaks are searched for.
+        weights: which surrogates, by licence.
+        faces: which faces are cloaked.
+        no_face: what happens to photos without one.
+        names: what written files are called.
+        container: the format to write, or None to keep each photo's own.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        overwrite: replace files that are already in the output folder.
+        dry_run: do everything except write.
+        max_pixels: photos larger than this are refused.
+        batch: faces that are cloaked together at most.
+        report: where to write the HTML report, if anywhere.
+    """
+
+    attack: AttackConfig = field(default_factory=AttackConfig)
+    weights: Profile = Profile.OPEN
+    faces: FacePolicy = FacePolicy.ALL
+    no_face: NoFacePolicy = NoFacePolicy.STRIP
+    names: NamePolicy = NamePolicy.KEEP
+    container: Container | None = None
+    device: str = "auto"
+    overwrite: bool = False
+    dry_run: bool = False
+    max_pixels: int = 200_000_000
+    batch: int = 8
+    report: Path | None = None
