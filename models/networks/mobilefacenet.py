@@ -1,0 +1,144 @@
+"""MobileFaceNet: the trunk that its variants share, and the ArcFace variant trained on WebFace600K.
+
+Source: Chen et al. 2018, "MobileFaceNets: Efficient CNNs for Accurate Real-time Face Verification on Mobile Devices";
+Deng et al. 2019, "ArcFace"; weights `w600k_mbf.onnx` of InsightFace.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from cloak.models.readers.onnx import read_initialisers
+
+
+class ConvBlock(nn.Sequential):
+    """Convolution (its batch norm folded in) and PReLU: (N, C, H, W) -> (N, width, H / stride, W / stride)."""
+
+    def __init__(self, channels: int, width: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(channels, width, kernel, stride, kernel // 2, groups=groups),
+            nn.PReLU(width),
+        )
+
+
+class Bottleneck(nn.Sequential):
+    """Inverted bottleneck: expand, 3x3 depthwise, project without activation."""
+
+    def __init__(self, channels: int, width: int, expanded: int, stride: int = 1) -> None:
+        super().__init__(
+            ConvBlock(channels, expanded),
+            ConvBlock(expanded, expanded, 3, stride, groups=expanded),
+            nn.Conv2d(expanded, width, 1),
+        )
+
+
+class Residual(nn.Module):
+    """Inverted bottleneck with a shortcut: (N, C, H, W) -> the same shape."""
+
+    def __init__(self, channels: int, expanded: int) -> None:
+        super().__init__()
+        self.body = Bottleneck(channels, channels, expanded)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Add the block's answer to its input."""
+        out: Tensor = features + self.body(features)
+        return out
+
+
+class Trunk(nn.Sequential):
+    """Everything before the head: (N, 3, 112, 112), grey is zero -> (N, 512, 7, 7).
+
+    Args:
+        widths: channels of the stem and of the three stages; the variants differ in nothing else.
+    """
+
+    def __init__(self, widths: tuple[int, int, int, int]) -> None:
+        stem, first, second, third = widths
+        super().__init__(
+            ConvBlock(3, stem, 3, 2),
+            ConvBlock(stem, stem, 3, groups=64),
+            Bottleneck(stem, first, 128, 2),
+            *(Residual(first, 128) for _ in range(4)),
+            Bottleneck(first, second, 256, 2),
+            *(Residual(second, 256) for _ in range(6)),
+            Bottleneck(second, third, 512, 2),
+            *(Residual(third, 256) for _ in range(2)),
+            ConvBlock(third, 512),
+        )
+
+
+def fold_norm(weight: Tensor, bias: Tensor | None, norm: Mapping[str, Tensor], eps: float) -> tuple[Tensor, Tensor]:
+    """Fold an inference-mode batch norm into the convolution or linear layer before it.
+
+    Args:
+        weight: (width, ...) of the layer.
+        bias: (width,) of the layer, or None where it has none.
+        norm: the batch norm's weight, bias, running_mean and running_var, each (width,).
+        eps: the batch norm's epsilon.
+
+    Returns:
+        float32 weight and bias of one layer that does both; computed in float64.
+    """
+    scale = norm["weight"].double() / (norm["running_var"].double() + eps).sqrt()
+    shift = norm["bias"].double() - norm["running_mean"].double() * scale
+    if bias is not None:
+        shift = shift + bias.double() * scale
+    folded = weight.double() * scale.view(-1, *[1] * (weight.dim() - 1))
+    return folded.float(), shift.float()
+
+
+class ArcFaceMobile(nn.Module):
+    """ArcFace MobileFaceNet, trained on WebFace600K: 112 px faces to 512 numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = Trunk((128, 128, 256, 256))
+        self.squeeze = ConvBlock(512, 64)
+        self.linear = nn.Linear(64 * 7 * 7, 512)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Embed faces.
+
+        Args:
+            faces: float32 (N, 3, 112, 112), RGB in [0, 1].
+
+        Returns:
+            float32 (N, 512), not normalised.
+        """
+        features = self.squeeze(self.trunk(faces - 0.5))
+        out: Tensor = self.linear(features.flatten(1))
+        return out
+
+
+def convert(path: Path) -> dict[str, Tensor]:
+    """Read `w600k_mbf.onnx` into the state dict of `ArcFaceMobile`.
+
+    The exporter numbered the tensors in the order of the graph, which is the order of our modules; all batch norms but the
+    last one came folded.
+
+    Args:
+        path: the ONNX file.
+
+    Returns:
+        float32 tensors for `load_state_dict(strict=True)`.
+    """
+    found = read_initialisers(path)
+    numbered = [found[name] for name in sorted((name for name in found if name.isdecimal()), key=int)]
+    kernels = iter([tensor for tensor in numbered if tensor.dim() == 4])
+    biases = iter([tensor for tensor in numbered if tensor.dim() == 1])
+    slopes = iter([tensor.flatten() for tensor in numbered if tensor.dim() == 3])
+
+    state: dict[str, Tensor] = {}
+    with torch.device("meta"):
+        blank = ArcFaceMobile()
+    for name, module in blank.named_modules():
+        if isinstance(module, nn.Conv2d):
+            state[f"{name}.weight"], state[f"{name}.bias"] = next(kernels), next(biases)
+        elif isinstance(module, nn.PReLU):
+            state[f"{name}.weight"] = next(slopes)
+    state["trunk.0.0.weight"] = state["trunk.0.0.weight"] * 2  # from [-1, 1] to the [-0.5, 0.5] of `forward`
+    norm = {key: found[f"features.{key}"] for key in ("weight", "bias", "running_mean", "running_var")}
+    state["linear.weight"], state["linear.bias"] = fold_norm(found["fc.weight"], found["fc.bias"], norm, eps=1e-5)
+    return {name: tensor.contiguous() for name, tensor in state.items()}
