@@ -120,11 +120,12 @@ def module_tensors(module: Inert, prefix: str = "") -> dict[str, torch.Tensor]:
     """
     state = module.state
     parts = [state.get(key) for key in ("_parameters", "_buffers", "_modules")] if isinstance(state, dict) else []
-    if not parts or not all(isinstance(part, dict) for part in parts):
+    tables = [part for part in parts if isinstance(part, dict)]
+    if len(tables) != 3:
         raise WeightsError(f"{module.kind or 'the object'} in the pickle is not a PyTorch module")
     tensors = {}
-    for part in parts:
-        for name, value in part.items():
+    for table in tables:
+        for name, value in table.items():
             if isinstance(value, torch.Tensor):
                 tensors[prefix + name] = value
             elif isinstance(value, Inert):
