@@ -1,0 +1,26 @@
+"""Choose where to compute."""
+
+import torch
+
+from cloak.errors import UsageError
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Return the device called `name`; "auto" is CUDA where there is one, else Apple's MPS, else the CPU.
+
+    Raises:
+        UsageError: there is no such device here.
+    """
+    if name == "auto":
+        return torch.device(next((kind for kind in ("cuda", "mps") if _available(kind)), "cpu"))
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"no such device: {name!r}: use auto, cpu, cuda, cuda:1 or mps") from None
+    if not _available(device.type) or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
+        raise UsageError(f"this machine has no device {name!r}: use --device auto or --device cpu")
+    return device
+
+
+def _available(kind: str) -> bool:
+    return {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}.get(kind, False)

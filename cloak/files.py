@@ -1,0 +1,131 @@
+"""Read originals; write results so that there is either the whole file or none."""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cloak.errors import OutputError, TooLargeError, UnreadablePhotoError, WriteError
+from cloak.names import shown
+
+
+def read(path: Path, *, max_bytes: int) -> bytes:
+    """Read a whole regular file.
+
+    Raises:
+        UnreadablePhotoError: it cannot be opened or is not a regular file.
+        TooLargeError: it is longer than `max_bytes`.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait forever
+            raise UnreadablePhotoError("not a regular file")
+        if status.st_size > max_bytes:
+            raise TooLargeError(f"{status.st_size:,} bytes, more than {max_bytes:,}: raise --max-pixels to allow it")
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadablePhotoError(f"cannot be read: {_reason(error)}") from error
+
+
+def write(path: Path, data: bytes | Iterable[bytes], *, overwrite: bool = False) -> None:
+    """Write a file, whole or in pieces, by way of a temporary one in the same folder, synced and renamed.
+
+    Folders are created as needed. Whatever happens, `path` is the old file or the whole new one, and no temporary
+    file stays behind.
+
+    Raises:
+        WriteError: it exists and may not be overwritten, the disk is full, the folder is not writable.
+    """
+    refuse_existing(path, overwrite=overwrite)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _temporary(path.parent) as (temporary, descriptor):
+            with os.fdopen(descriptor, "wb") as file:
+                file.writelines([data] if isinstance(data, bytes) else data)
+                file.flush()
+                os.fsync(file.fileno())
+            _move(temporary, path, overwrite=overwrite)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise WriteError(f"cannot write {shown(path)}: {_reason(error)}; nothing was left behind") from error
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Stop early where `write` would refuse.
+
+    Raises:
+        WriteError: the file exists and may not be overwritten.
+    """
+    if not overwrite and os.path.lexists(path):
+        raise WriteError(f"{shown(path)} already exists: pass --overwrite to replace it")
+
+
+def check_folder(folder: Path) -> None:
+    """Create the output folder and make sure that it can be written to, before any work is done for it.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _temporary(folder) as (_, descriptor):
+            os.close(descriptor)
+    except OSError as error:
+        raise OutputError(f"cannot write to {shown(folder)}: {_reason(error)}: name another folder with -o") from error
+
+
+@contextlib.contextmanager
+def _temporary(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Create a file that nobody else has, with the user's usual permissions, and remove what is left of it."""
+    temporary = folder / f".cloak-{secrets.token_hex(8)}.part"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(temporary, flags, 0o666)
+    try:
+        yield temporary, descriptor
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _move(temporary: Path, path: Path, *, overwrite: bool) -> None:
+    if overwrite:
+        temporary.replace(path)
+        return
+    try:
+        path.hardlink_to(temporary)  # unlike a rename, this fails if somebody was quicker
+    except FileExistsError:
+        raise
+    except OSError:  # file systems without hard links
+        refuse_existing(path, overwrite=False)
+        temporary.replace(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name durable, where the system can."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than this system allows",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EROFS: "the disk is read-only",
+    errno.ELOOP: "a link that leads in a circle",
+    errno.ENOENT: "no such file",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+
+
+def _reason(error: OSError) -> str:
+    return REASONS.get(error.errno or 0) or error.strerror or type(error).__name__

@@ -1,0 +1,130 @@
+"""Find the photos that the user means."""
+
+import errno
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from cloak.errors import UsageError
+from cloak.names import shown
+
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".heic", ".heif", ".hif", ".tif", ".tiff")
+    + (".gif", ".bmp", ".jp2", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2")
+)
+"""What counts as a photo inside a folder. Those that cannot be read are reported as failed, not passed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to protect, and where it belongs below the output folder."""
+
+    path: Path
+    relative: PurePath
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A path that is not processed, and why. `failed` says whether the user has to know."""
+
+    path: Path
+    reason: str
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All there is to do, in a stable order."""
+
+    sources: tuple[Source, ...]
+    ignored: tuple[Ignored, ...]
+
+
+def find_photos(paths: Sequence[Path], *, output: Path) -> Found:
+    """Expand files, folders and patterns into photos.
+
+    A file given by name is taken whatever it is called; inside folders, files with a photo's suffix are. Links are
+    followed, but no folder is visited twice. The output folder is left out. One folder's photos keep their places
+    below it; of several folders, each keeps its own name.
+
+    Args:
+        paths: files, folders, or patterns with ``*``, ``?``, ``[`` for shells that do not expand them.
+        output: the folder that will be written to.
+
+    Raises:
+        UsageError: a path does not exist, is also the output folder, or there is no photo.
+    """
+    given = [path for pattern in paths for path in _expand(pattern)]
+    if missing := [path for path in given if not os.path.lexists(path)]:
+        raise UsageError(f"no such file or folder: {', '.join(map(shown, missing))}")
+    folders = [path for path in given if path.is_dir()]
+    if same := [path for path in folders if path.resolve() == output.resolve()]:
+        raise UsageError(f"{shown(same[0])} is both input and output: originals are never changed, name another -o")
+    walk = _Walk(output)
+    sources: dict[str, Source] = {}
+    for path in given:
+        prefix = PurePath(path.resolve().name) if len(folders) > 1 else PurePath()
+        inside = walk.photos(path, prefix) if path.is_dir() else [Source(path, PurePath(path.name))]
+        for source in inside:
+            sources.setdefault(os.path.abspath(source.path), source)  # noqa: PTH100 -- resolve() would follow links
+    if not sources and not any(item.failed for item in walk.ignored):
+        raise UsageError(f"no photos in {', '.join(map(shown, paths))}: nothing to do")
+    return Found(tuple(sources.values()), tuple(walk.ignored))
+
+
+def _expand(pattern: Path) -> list[Path]:
+    """Expand a pattern as a Unix shell does; a file that is really called ``*.jpg`` is that file."""
+    text = os.fspath(pattern)
+    if os.path.lexists(pattern) or not glob.has_magic(text):
+        return [pattern]
+    return [Path(match) for match in sorted(glob.glob(text, recursive=True))] or [pattern]  # noqa: PTH207 -- absolute ones
+
+
+class _Walk:
+    """One walk over folders, remembering where it has been."""
+
+    def __init__(self, output: Path) -> None:
+        self.ignored: list[Ignored] = []
+        self._output = output.resolve()
+        self._visited: set[tuple[int, int]] = set()
+
+    def photos(self, folder: Path, relative: PurePath) -> Iterator[Source]:
+        try:
+            status = folder.stat()
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            self._ignore(folder, f"the folder cannot be read: {error.strerror}", failed=True)
+            return
+        if (status.st_dev, status.st_ino) in self._visited:
+            self._ignore(folder, "a link to a folder that was already visited")
+            return
+        self._visited.add((status.st_dev, status.st_ino))
+        for entry in entries:
+            path, below = folder / entry.name, relative / entry.name
+            if not entry.is_dir():
+                yield from self._file(path, below)
+            elif path.resolve() == self._output:
+                self._ignore(path, "this is the output folder")
+            else:
+                yield from self.photos(path, below)
+
+    def _file(self, path: Path, relative: PurePath) -> Iterator[Source]:
+        if path.suffix.lower() in SUFFIXES:
+            yield Source(path, relative)
+        elif path.is_symlink() and _is_circular(path):
+            self._ignore(path, "a link that leads in a circle", failed=True)
+        else:
+            self._ignore(path, "not a photo, by its name")
+
+    def _ignore(self, path: Path, reason: str, *, failed: bool = False) -> None:
+        self.ignored.append(Ignored(path, reason, failed))
+
+
+def _is_circular(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False

@@ -1,0 +1,110 @@
+"""Decide what each written file is called."""
+
+import os
+import secrets
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path, PurePath
+
+from cloak.config import NamePolicy
+from cloak.errors import OutputError, UsageError
+from cloak.names import shown
+from cloak.photo import Container
+from cloak.sources import Source
+
+SUFFIXES = {
+    Container.JPEG: (".jpg", ".jpeg", ".jpe", ".jfif"),
+    Container.PNG: (".png",),
+    Container.WEBP: (".webp",),
+    Container.AVIF: (".avif",),
+    Container.HEIC: (".heic", ".heif", ".hif"),
+    Container.TIFF: (".tiff", ".tif"),
+}
+"""The suffixes of each container; the first is the one that we give."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One photo to read and the file to write."""
+
+    source: Path
+    target: Path
+
+
+def plan(
+    sources: Sequence[Source], output: Path, *, names: NamePolicy = NamePolicy.KEEP, container: Container | None = None
+) -> tuple[Job, ...]:
+    """Give every source a target of its own, the same ones in every run unless names are random.
+
+    A source keeps its place and its name; its suffix changes with the container. Where two would get the same name
+    (on file systems that ignore case and Unicode form, too), a source whose suffix changes keeps the old one as part
+    of its name (``a.png.jpg``), and what still clashes is numbered (``a-2.jpg``). Random names are drawn from the
+    system's source of randomness, and the folders are left out: their names tell as much as a file's.
+
+    Raises:
+        UsageError: a target would be one of the sources, or the output folder one of theirs.
+        OutputError: the output path is not a folder.
+    """
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"{shown(output)} is a file: name a folder with -o")
+    if names is NamePolicy.RANDOM:
+        jobs = [Job(s.path, output / (secrets.token_hex(8) + _suffix(s.path, container))) for s in sources]
+    else:
+        jobs = [Job(s.path, output / name) for s, name in zip(sources, _unique(sources, container), strict=True)]
+    _refuse_sources(jobs)
+    return tuple(jobs)
+
+
+def _suffix(path: PurePath, container: Container | None) -> str:
+    """Return the usual suffix of the container, or of the one that the source's suffix stands for."""
+    old = path.suffix.lower()
+    if container is None:
+        container = next((kind for kind, suffixes in SUFFIXES.items() if old in suffixes), None)
+    return SUFFIXES[container][0] if container else old
+
+
+def _unique(sources: Sequence[Source], container: Container | None) -> Iterator[PurePath]:
+    keeping = [container is None or s.relative.suffix.lower() in SUFFIXES[container] for s in sources]
+    reserved = {_key(s.relative) for s, keeps in zip(sources, keeping, strict=True) if keeps}
+    taken: set[str] = set()
+    for source, keeps in zip(sources, keeping, strict=True):
+        for name in _options(source.relative, None if keeps else _suffix(source.relative, container)):
+            key = _key(name)
+            if key not in taken and (keeps or key not in reserved):
+                break
+        taken.add(key)
+        yield name
+
+
+def _options(name: PurePath, suffix: str | None) -> Iterator[PurePath]:
+    """Yield the names that a source may get, best first, without end."""
+    if suffix is not None:
+        yield name.with_suffix(suffix)
+        name = name.with_name(name.name + suffix)
+    yield name
+    for number in count(2):
+        yield name.with_name(f"{name.stem}-{number}{name.suffix}")
+
+
+def _key(name: PurePath) -> str:
+    return unicodedata.normalize("NFC", os.fspath(name)).casefold()
+
+
+def _refuse_sources(jobs: Sequence[Job]) -> None:
+    originals = {identity for job in jobs if (identity := _identity(job.source))}
+    for job in jobs:
+        if _identity(job.target) in originals:
+            raise UsageError(
+                f"{shown(job.target)} is one of the originals, and originals are never changed: "
+                "name another output folder with -o"
+            )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
