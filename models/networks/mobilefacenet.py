@@ -6,11 +6,44 @@ Deng et al. 2019, "ArcFace"; weights `w600k_mbf.onnx` of InsightFace.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cloak.models.readers.onnx import read_initialisers
+
+
+class FrozenPReLU(nn.PReLU):
+    """PReLU whose backward pass costs one product where the slopes are frozen.
+
+    PyTorch computes the gradient of the slopes even when nobody wants it; attacks run this backward hundreds of times.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same shape."""
+        if self.weight.requires_grad or not torch.is_grad_enabled():
+            return F.prelu(features, self.weight)
+        out: Tensor = _Prelu.apply(features, self.weight.view(-1, 1, 1))
+        return out
+
+
+class _Prelu(torch.autograd.Function):
+    """PReLU as a product with its own derivative, which is 1 or the slope."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, slopes: Tensor) -> Tensor:  # noqa: ANN401 -- PyTorch gives it no type
+        derivative = torch.empty_like(features)
+        torch.gt(features, 0, out=derivative)
+        derivative.mul_(1 - slopes).add_(slopes)
+        ctx.save_for_backward(derivative)
+        return features * derivative
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        (derivative,) = ctx.saved_tensors
+        return gradients[0] * derivative, None
 
 
 class ConvBlock(nn.Sequential):
@@ -19,7 +52,7 @@ class ConvBlock(nn.Sequential):
     def __init__(self, channels: int, width: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
         super().__init__(
             nn.Conv2d(channels, width, kernel, stride, kernel // 2, groups=groups),
-            nn.PReLU(width),
+            FrozenPReLU(width),
         )
 
 
