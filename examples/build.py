@@ -77,7 +77,8 @@ def exif(size: tuple[int, int], thumbnail: bytes) -> bytes:
         undefined(0x927C, maker_note()), ascii_(0x9291, "483"),
         short(0xA001, 1), long(0xA002, size[0]), long(0xA003, size[1]), short(0xA405, 26),
         ascii_(0xA420, "f3b06c9a41d74e5e8c2b7a90d15e6f84"), ascii_(0xA430, "Grace's phone"),
-        ascii_(0xA431, "F2LX9K0PQ1"), ascii_(0xA433, "Apple"), ascii_(0xA434, "iPhone 14 back camera 5.7mm f/1.5"),
+        ascii_(0xA431, "F2LX9K0PQ1"), ascii_(0xA433, "Apple"),
+        ascii_(0xA434, "iPhone 14 Pro back camera 6.86mm f/1.78"),
     ]  # fmt: skip
     place = [  # the Washington Monument
         (0x0000, 1, 4, bytes([2, 3, 0, 0])),
@@ -87,9 +88,9 @@ def exif(size: tuple[int, int], thumbnail: bytes) -> bytes:
         ascii_(0x0010, "T"), rational(0x0011, (11803, 100)), ascii_(0x001D, "2024:07:14"),
     ]  # fmt: skip
     picture = [
-        ascii_(0x010F, "Apple"), ascii_(0x0110, "iPhone 14"), short(0x0112, ROTATE_90_CW),
+        ascii_(0x010F, "Apple"), ascii_(0x0110, "iPhone 14 Pro"), short(0x0112, ROTATE_90_CW),
         rational(0x011A, (72, 1)), rational(0x011B, (72, 1)), short(0x0128, 2), ascii_(0x0131, "17.5.1"),
-        ascii_(0x0132, taken), ascii_(0x013C, "iPhone 14"), short(0x0213, 1),
+        ascii_(0x0132, taken), ascii_(0x013C, "iPhone 14 Pro"), short(0x0213, 1),
     ]  # fmt: skip
     pointers = [long(0x8769, 0), long(0x8825, 0)]
     camera_at = HEADER + len(directory(picture + pointers, start=HEADER))
@@ -116,6 +117,7 @@ def main(source: Path, target: Path) -> None:
     """Write `target` from the upright portrait in `source`."""
     with Image.open(source) as portrait:
         stored = portrait.convert("RGB").transpose(Image.Transpose.ROTATE_90)
+    stored.info.clear()  # the comment that says where the portrait comes from: CREDITS.md does
     small, thumbnail = stored.copy(), io.BytesIO()
     small.thumbnail((160, 160))
     small.save(thumbnail, "jpeg", quality=75)
