@@ -148,8 +148,8 @@ class ArcFaceMobile(nn.Module):
 def convert(path: Path) -> dict[str, Tensor]:
     """Read `w600k_mbf.onnx` into the state dict of `ArcFaceMobile`.
 
-    The exporter numbered the tensors in the order of the graph, which is the order of our modules; all batch norms but the
-    last one came folded.
+    The exporter numbered the tensors in the order of the graph, which is the order of our modules; all batch norms but
+    the last one came folded.
 
     Args:
         path: the ONNX file.
