@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from cloak.errors import ShapeError
-from cloak.photo import FaceBatch, Photo
+from cloak.photo import FaceBatch
 
 
 def composite(pixels: torch.Tensor, batch: FaceBatch, deltas: torch.Tensor, row: int) -> torch.Tensor:

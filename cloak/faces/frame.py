@@ -17,7 +17,7 @@ CONTEXT = 1.75
 """Side of the frame in units of the longer side of the box: what the widest recogniser template sees, with jitter."""
 
 REGION = 1.24
-"""Width and height of the region that may change, in units of the box. Fixed: `--strength` is about how much, not where."""
+"""Width and height of the region that may change, in units of the box."""
 
 BUCKETS = (64, 96, 128, 160, 192, 224, 256, 288, 320)
 """Sides of frames in pixels. Faces in one bucket make one batch, padded by less than a third."""

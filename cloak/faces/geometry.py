@@ -1,7 +1,7 @@
 """Similarities between pixel frames, and differentiable warps through them.
 
 Convention:
-    Points are ``(x, y)`` and pixel centres are integers (see `cloak.photo`). All functions are batched and differentiable.
+    Points are ``(x, y)`` and pixel centres are integers (see `cloak.photo`). All is batched and differentiable.
 """
 
 import torch

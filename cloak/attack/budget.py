@@ -1,0 +1,156 @@
+"""The visibility budget: what a change looks like, in numbers, and how to keep inside them.
+
+Three numbers, because no single one is what people see. SSIM is blind to smooth shifts, so a face may turn green
+at a good DSSIM; the low-passed colour and luma catch tints and blotches; DSSIM catches grain.
+
+Convention:
+    Images are float (N, 3, S, S), RGB in [0, 1]. Weights are (N, 1, S, S) and sum to 1 for each image: where to measure.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from cloak.errors import ShapeError
+
+C1, C2 = 0.01**2, 0.03**2
+"""SSIM's constants for a range of 1. Source: Wang et al. 2004, section III-B."""
+
+SSIM_SIGMA = 1.5
+LOW_PASS = 0.02
+"""Sigma of the low pass, in units of the box's longer side."""
+
+YCBCR = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+"""RGB to Y, Cb, Cr of a difference. Source: ITU-R BT.601, full range."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visibility:
+    """How visible a change is, for each face; all float32 (N,).
+
+    Attributes:
+        dssim: (1 - SSIM) / 2, mean over RGB.
+        colour: RMS of the low-passed Cb and Cr differences, grey levels.
+        luma: RMS of the low-passed Y difference, grey levels.
+        eps: the largest change of any channel, in [0, 1] units.
+    """
+
+    dssim: torch.Tensor
+    colour: torch.Tensor
+    luma: torch.Tensor
+    eps: torch.Tensor
+
+
+def measure(clean: torch.Tensor, changed: torch.Tensor, boxes: torch.Tensor) -> Visibility:
+    """Measure changes inside face boxes.
+
+    Args:
+        clean: float (N, 3, S, S) in [0, 1].
+        changed: the same shape.
+        boxes: float (N, 4), left, top, right, bottom in pixels.
+
+    Raises:
+        ShapeError: the shapes do not belong together.
+
+    Source: SSIM as Wang et al. 2004, Gaussian window of sigma 1.5.
+    """
+    if clean.shape != changed.shape or boxes.shape != (len(clean), 4):
+        raise ShapeError(f"shapes must agree, got {clean.shape}, {changed.shape} and boxes {boxes.shape}")
+    weights = inside(boxes, clean.shape[-1])
+    colour, luma = tint(changed - clean, weights, LowPass(boxes))
+    return Visibility(
+        dssim=dssim(clean, changed, weights),
+        colour=colour,
+        luma=luma,
+        eps=(changed - clean).abs().flatten(1).amax(1),
+    )
+
+
+def inside(boxes: torch.Tensor, size: int) -> torch.Tensor:
+    """Return weights (N, 1, S, S) that average over the pixels whose centres are in the boxes (N, 4)."""
+    axis = torch.arange(size, device=boxes.device)
+    columns = (axis >= boxes[:, 0, None]) & (axis <= boxes[:, 2, None])
+    rows = (axis >= boxes[:, 1, None]) & (axis <= boxes[:, 3, None])
+    return normalised((rows[:, None, :, None] & columns[:, None, None, :]).float())
+
+
+def normalised(weights: torch.Tensor) -> torch.Tensor:
+    """Scale weights (N, 1, S, S) to sum to 1 for each image."""
+    return weights / weights.sum((1, 2, 3), keepdim=True).clamp_min(1e-9)
+
+
+def dssim(clean: torch.Tensor, changed: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return (1 - SSIM) / 2, mean over RGB and over the weights, float (N,)."""
+    kernel = gaussian(torch.tensor([SSIM_SIGMA], device=clean.device), radius=5)
+    moments = blur(torch.cat([clean, changed, clean**2, changed**2, clean * changed], 1), kernel)
+    mean_a, mean_b, square_a, square_b, product = moments.chunk(5, 1)
+    variance_a, variance_b = square_a - mean_a**2, square_b - mean_b**2
+    covariance = product - mean_a * mean_b
+    ssim = ((2 * mean_a * mean_b + C1) * (2 * covariance + C2)) / (
+        (mean_a**2 + mean_b**2 + C1) * (variance_a + variance_b + C2)
+    )
+    return ((1 - ssim.mean(1, keepdim=True)) / 2 * weights).sum((1, 2, 3))
+
+
+def local_deviation(images: torch.Tensor) -> torch.Tensor:
+    """Return sqrt(2 var + C2), float (N, 3, S, S): the size of change that costs the same DSSIM everywhere.
+
+    For a change d, 1 - SSIM is var(d) / (2 var(x) + C2) to second order, where means hardly move.
+    """
+    kernel = gaussian(torch.tensor([SSIM_SIGMA], device=images.device), radius=5)
+    mean, square = blur(torch.cat([images, images**2], 1), kernel).chunk(2, 1)
+    return (2 * (square - mean**2).clamp_min(0) + C2).sqrt()
+
+
+def tint(delta: torch.Tensor, weights: torch.Tensor, low_pass: "LowPass") -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the RMS of low-passed chroma and luma in grey levels, float (N,) each."""
+    square = (low_pass(to_ycbcr(delta)) * 255).square()
+    power = (square * weights).sum((2, 3))
+    return power[:, 1:].mean(1).sqrt(), power[:, 0].sqrt()
+
+
+def to_ycbcr(images: torch.Tensor) -> torch.Tensor:
+    """Turn RGB differences (N, 3, H, W) into Y, Cb, Cr differences."""
+    return torch.einsum("dc,nchw->ndhw", YCBCR.to(images), images)
+
+
+def to_rgb(images: torch.Tensor) -> torch.Tensor:
+    """Turn Y, Cb, Cr differences (N, 3, H, W) back into RGB differences."""
+    return torch.einsum("dc,nchw->ndhw", torch.linalg.inv(YCBCR).to(images), images)
+
+
+class LowPass:
+    """A Gaussian blur whose sigma is a fiftieth of each face's box.
+
+    Args:
+        boxes: float (N, 4).
+    """
+
+    def __init__(self, boxes: torch.Tensor) -> None:
+        sides = torch.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+        sigmas = (LOW_PASS * sides).clamp_min(0.3)
+        # The radius is a matter of the kernel's tail alone; the same for all, so that a batch is one convolution.
+        self.kernels = gaussian(sigmas, radius=max(1, int(3.5 * float(sigmas.max()) + 0.5)))
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """Blur images (N, C, H, W), each with its own sigma."""
+        return blur(images, self.kernels)
+
+
+def gaussian(sigmas: torch.Tensor, *, radius: int) -> torch.Tensor:
+    """Return normalised kernels (N, 2 radius + 1)."""
+    offsets = torch.arange(-radius, radius + 1, device=sigmas.device, dtype=torch.float32)
+    kernels = torch.exp(-(offsets**2) / (2 * sigmas.float()[:, None] ** 2))
+    return kernels / kernels.sum(1, keepdim=True)
+
+
+def blur(images: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
+    """Convolve images (N, C, H, W) with kernels (N or 1, K) along both axes, borders replicated."""
+    count, channels, height, width = images.shape
+    radius = kernels.shape[1] // 2
+    weights = kernels.expand(count, -1).repeat_interleave(channels, 0)[:, None, None, :]
+    flat = F.pad(images.reshape(1, count * channels, height, width), [radius] * 4, mode="replicate")
+    flat = F.conv2d(flat, weights, groups=count * channels)
+    flat = F.conv2d(flat, weights.transpose(2, 3), groups=count * channels)
+    return flat.reshape(count, channels, height, width)

@@ -1,0 +1,117 @@
+"""Random views: what an engine might see of a face, differentiably.
+
+An engine finds slightly other landmarks, crops by another template, and works on a copy that was resized, blurred or
+compressed on the way. A delta that works in the mean over such views carries over to engines that were never seen.
+Source: Athalye et al. 2018 (expectation over transformation); Xie et al. 2019 (input diversity).
+
+All faces of a batch get the same draws, so that a face is cloaked the same alone and in company.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+
+from cloak.attack.budget import blur, gaussian
+from cloak.errors import ConfigError
+from cloak.faces.geometry import similarity, warp
+
+
+class Surrogate(Protocol):
+    """A recogniser whose gradients are used. `cloak.models.Recogniser` is one; so is anything that looks like it.
+
+    Attributes:
+        input_size: side of its input in pixels.
+        template: float32 (5, 2), where it wants the landmarks, in pixels of its input.
+    """
+
+    input_size: int
+    template: torch.Tensor
+
+    def __call__(self, faces: torch.Tensor, /) -> torch.Tensor:
+        """Embed float (N, 3, s, s), RGB in [0, 1], as L2-normalised float (N, D)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Views:
+    """How far views are from the ideal one.
+
+    Attributes:
+        landmarks: standard deviation of each landmark coordinate, in eye distances; detectors differ by that much.
+        scale: standard deviation of the log scale of the crop.
+        rotation: standard deviation in radians.
+        shift: standard deviation in units of the crop.
+        degrade: probability that a view is blurred, resized or noisy.
+        flip: probability that a view is mirrored.
+    """
+
+    landmarks: float = 0.03
+    scale: float = 0.05
+    rotation: float = 0.03
+    shift: float = 0.0
+    degrade: float = 0.75
+    flip: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("landmarks", "scale", "rotation", "shift"):
+            if not 0 <= getattr(self, name) <= 0.5:
+                raise ConfigError(f"{name} must be in [0, 0.5], got {getattr(self, name):g}")
+
+
+def align(images: torch.Tensor, landmarks: torch.Tensor, surrogate: Surrogate) -> torch.Tensor:
+    """Show faces to a surrogate the way it wants them, without chance: float (N, 3, s, s)."""
+    return warp(images, similarity(landmarks, surrogate.template), surrogate.input_size, antialias=True)
+
+
+def look(
+    images: torch.Tensor, landmarks: torch.Tensor, surrogate: Surrogate, views: Views, generator: torch.Generator
+) -> torch.Tensor:
+    """Show faces to a surrogate through one random view.
+
+    Args:
+        images: float (N, 3, S, S) in [0, 1].
+        landmarks: float (N, 5, 2), image pixels.
+        surrogate: whose template and input size to use.
+        views: how random.
+        generator: a CPU generator; the number of draws does not depend on N.
+
+    Returns:
+        float (N, 3, s, s).
+    """
+    draw = torch.randn(14, generator=generator)
+    pick = torch.rand(4, generator=generator)
+    size = surrogate.input_size
+    eyes = (landmarks[:, 1] - landmarks[:, 0]).norm(dim=1)[:, None, None]
+    moved = landmarks + views.landmarks * eyes * draw[:10].reshape(1, 5, 2).to(landmarks)
+    to_crop = similarity(moved, surrogate.template)
+    to_crop = _jitter(to_crop, views, draw[10:].to(to_crop), size)
+    seen = warp(images, to_crop, size, antialias=bool(pick[0] < 0.5))
+    if pick[1] < views.flip:
+        seen = seen.flip(-1)
+    return _degrade(seen, float(pick[2] / views.degrade), float(pick[3]), generator) if pick[2] < views.degrade else seen
+
+
+def _jitter(to_crop: torch.Tensor, views: Views, draw: torch.Tensor, size: int) -> torch.Tensor:
+    """Turn, scale and shift crops about their centre."""
+    angle, scale = views.rotation * draw[0], torch.exp(views.scale * draw[1])
+    cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)
+    turn = torch.stack([torch.stack([cos, -sin]), torch.stack([sin, cos])])
+    centre = (size - 1) / 2
+    linear = turn @ to_crop[:, :, :2]
+    offset = (to_crop[:, :, 2] - centre) @ turn.T + centre + views.shift * size * draw[2:4]
+    return torch.cat([linear, offset[:, :, None]], 2)
+
+
+def _degrade(images: torch.Tensor, kind: float, amount: float, generator: torch.Generator) -> torch.Tensor:
+    """Blur, resize or add noise, a third each; `kind` and `amount` are in [0, 1)."""
+    if kind < 1 / 3:
+        sigma = torch.tensor([0.3 + 0.9 * amount], device=images.device)
+        return blur(images, gaussian(sigma, radius=3))
+    if kind < 2 / 3:
+        small = int(images.shape[-1] * (0.5 + 0.4 * amount))
+        shrunk = F.interpolate(images, (small, small), mode="bilinear", antialias=True)
+        return F.interpolate(shrunk, images.shape[-2:], mode="bilinear")
+    noise = torch.randn(images.shape[1:], generator=generator).to(images)
+    return images + (0.005 + 0.02 * amount) * noise
