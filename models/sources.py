@@ -11,10 +11,11 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +24,7 @@ from cloak.models.registry import Package, Url
 
 _CHUNK = 1 << 20
 _LARGEST_ARCHIVE = 1 << 30
+_DAMAGED = (KeyError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error, tarfile.TarError)
 _PIP_MISMATCH = re.compile(r"Expected sha256\s+(\w+)\s+Got\s+(\w+)")
 
 
@@ -49,15 +51,8 @@ def download_package(package: Package, folder: Path) -> Path:
     """
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n", encoding="utf-8")
-    command = [
-        *_pip(),
-        "download",
-        "--no-input",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--ignore-requires-python",
-    ]
-    command += ["--require-hashes", "--requirement", str(requirements), "--dest", str(folder)]
+    command = [*_pip(), "download", "--no-input", "--disable-pip-version-check", "--require-hashes"]
+    command += ["--no-deps", "--ignore-requires-python", "--requirement", str(requirements), "--dest", str(folder)]
     if not package.sdist:
         command.append("--only-binary=:all:")
     # A terminal gets pip's progress bar. Nothing is installed, so a rule that pip may only install into virtual
@@ -106,7 +101,10 @@ def download_url(url: Url, folder: Path, *, limit: int | None = None) -> Path:
     try:
         with urllib.request.urlopen(request, timeout=60) as reply, target.open("wb") as file:  # noqa: S310
             _copy(reply.read, file, limit or _LARGEST_ARCHIVE)
-    except OSError as error:  # URLError and time-outs are OSErrors
+    except urllib.error.HTTPError as error:
+        with error:  # it is the reply, too
+            raise SourceError(str(error)) from error
+    except OSError as error:  # URLError and time-outs
         raise SourceError(str(getattr(error, "reason", error)) or type(error).__name__) from error
     return target
 
@@ -131,26 +129,23 @@ def unpack(archive: Path, member: str, target: Path, *, size: int) -> Path:
             with zipfile.ZipFile(archive) as pack, pack.open(member) as inside:
                 return _save(inside, target, size)
         if archive.name.endswith((".tar.gz", ".tgz")):
-            with _tar_member(archive, member) as inside:
+            with tarfile.open(archive) as pack, _below_top(pack, member) as inside:
                 return _save(inside, target, size)
         if archive.suffix == ".bz2":
             with bz2.open(archive) as inside:
                 return _save(inside, target, size)
-    except (KeyError, EOFError, zipfile.BadZipFile, tarfile.TarError, OSError) as error:
+    except _DAMAGED as error:
         raise SourceError(f"{archive.name} holds no readable {member or target.name}: {error}") from error
     return archive
 
 
-@contextmanager
-def _tar_member(archive: Path, member: str) -> Iterator[IO[bytes]]:
-    """Open a file in a source distribution."""
-    top = archive.name.removesuffix(".tgz").removesuffix(".tar.gz")
-    with tarfile.open(archive) as pack:
-        inside = pack.extractfile(f"{top}/{member}")
-        if inside is None:
-            raise KeyError(f"{member} is no file")
-        with inside:
-            yield inside
+def _below_top(pack: tarfile.TarFile, member: str) -> IO[bytes]:
+    """Open a file below the one top folder that a source distribution has."""
+    for entry in pack:
+        inside = pack.extractfile(entry) if entry.isreg() and entry.name.partition("/")[2] == member else None
+        if inside is not None:
+            return inside
+    raise KeyError(member)
 
 
 def _save(source: IO[bytes], target: Path, size: int) -> Path:
@@ -172,7 +167,7 @@ def _copy(read: Callable[[int], bytes], file: IO[bytes], limit: int) -> None:
 def _pip() -> Sequence[str]:
     """Return the command that runs pip: this environment's, else any that is installed, for it only downloads."""
     if importlib.util.find_spec("pip"):
-        return [sys.executable, "-m", "pip"]
+        return [sys.executable, "-P", "-m", "pip"]  # -P: a folder of photos may hold a pip.py
     for name in ("pip3", "pip"):
         if found := shutil.which(name):
             return [found]
