@@ -1,1 +1,104 @@
-"""Make photos safe to post."""
+"""Make photos safe to post.
+
+Names are loaded when they are first used, so that importing `cloak` does not wait for PyTorch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cloak.cloaker import Cloaker
+    from cloak.config import (
+        AttackConfig,
+        Budget,
+        FacePolicy,
+        NamePolicy,
+        NoFacePolicy,
+        ProtectConfig,
+        Strength,
+    )
+    from cloak.errors import (
+        CloakError,
+        PhotoError,
+    )
+    from cloak.image.codec import decode, encode
+    from cloak.image.strip import strip
+    from cloak.models import Profile
+    from cloak.outcome import Outcome, Status
+    from cloak.photo import BarePhoto, ColourSpace, Container, Encoding, Face, FaceBatch, Photo
+    from cloak.pipeline import protect
+    from cloak.sources import find_photos
+    from cloak.targets import plan
+    from cloak.verify import Verdict
+
+_HOMES = {
+    "AttackConfig": "config",
+    "BarePhoto": "photo",
+    "Budget": "config",
+    "CloakError": "errors",
+    "Cloaker": "cloaker",
+    "ColourSpace": "photo",
+    "Container": "photo",
+    "Encoding": "photo",
+    "Face": "photo",
+    "FaceBatch": "photo",
+    "FacePolicy": "config",
+    "NamePolicy": "config",
+    "NoFacePolicy": "config",
+    "Outcome": "outcome",
+    "Photo": "photo",
+    "PhotoError": "errors",
+    "Profile": "models",
+    "ProtectConfig": "config",
+    "Status": "outcome",
+    "Strength": "config",
+    "Verdict": "verify",
+    "decode": "image.codec",
+    "encode": "image.codec",
+    "find_photos": "sources",
+    "plan": "targets",
+    "protect": "pipeline",
+    "strip": "image.strip",
+}
+
+__all__ = [
+    "AttackConfig",
+    "BarePhoto",
+    "Budget",
+    "CloakError",
+    "Cloaker",
+    "ColourSpace",
+    "Container",
+    "Encoding",
+    "Face",
+    "FaceBatch",
+    "FacePolicy",
+    "NamePolicy",
+    "NoFacePolicy",
+    "Outcome",
+    "Photo",
+    "PhotoError",
+    "Profile",
+    "ProtectConfig",
+    "Status",
+    "Strength",
+    "Verdict",
+    "decode",
+    "encode",
+    "find_photos",
+    "plan",
+    "protect",
+    "strip",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 -- whatever the name stands for
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cloak' has no attribute {name!r}")
+    value = getattr(import_module(f"cloak.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

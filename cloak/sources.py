@@ -11,8 +11,12 @@ from cloak.errors import UsageError
 from cloak.names import shown
 
 SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".heic", ".heif", ".hif", ".tif", ".tiff")
-    + (".gif", ".bmp", ".jp2", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2")
+    f".{name}"
+    for line in (
+        "jpg jpeg jpe jfif png apng webp avif heic heif hif tif tiff",
+        "gif bmp jp2 jxl dng cr2 cr3 nef arw orf raf rw2",
+    )
+    for name in line.split()
 )
 """What counts as a photo inside a folder. Those that cannot be read are reported as failed, not passed over."""
 

@@ -1,0 +1,55 @@
+"""The `cloak` command. Each subcommand is loaded when it is asked for, so that help does not wait for PyTorch."""
+
+import signal
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from cloak.errors import CloakError, UsageError
+
+COMMANDS = {
+    "models": ("cloak.cli.models", "Show, fetch and check the trained networks."),
+    "protect": ("cloak.cli.protect", "Cloak the faces in photos and strip what the files say about you."),
+}
+"""Module, in which the command has its own name, and one line of help."""
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's interface
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in sorted(COMMANDS.items())])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="photo-cloak", prog_name="cloak")
+def cloak() -> None:
+    """Make photos safe to post.
+
+    Exit codes: 0 all done, 1 error or interrupted, 2 wrong usage, 3 some photos failed.
+
+    Example: cloak protect holiday -o safe
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit; every error of ours is one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names may not fit the terminal
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as cleanly as on Ctrl-C
+    try:
+        cloak(prog_name="cloak")
+    except CloakError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    sys.exit(0)

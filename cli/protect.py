@@ -1,0 +1,63 @@
+"""`cloak protect`: files and folders in, photos that are safe to post out."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+# Spelled out, not read from the enumerations that they name: those need PyTorch, and help must not wait for it.
+CHOICES = {
+    "strength": ("subtle", "balanced", "strong"),
+    "weights": ("open", "research"),
+    "faces": ("all", "largest", "none"),
+    "names": ("keep", "random"),
+    "format": ("keep", "jpeg", "png", "webp", "avif", "heic"),
+    "no-face": ("strip", "fail"),
+}
+DEFAULTS = {"strength": "balanced"}
+"""Where it is not the first choice."""
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _choice(name: str, text: str) -> Callable[[_Function], _Function]:
+    choices = CHOICES[name]
+    default = DEFAULTS.get(name, choices[0])
+    return click.option(f"--{name}", type=click.Choice(choices), default=default, show_default=True, help=text)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
+@_choice("strength", "How much may be seen; more protects better.")
+@_choice(
+    "weights", "Networks that cloaks are made against; research accepts licences for non-commercial research only."
+)
+@_choice("faces", "Which faces to cloak.")
+@_choice("names", "Keep file names and folders, or give random names in one folder.")
+@_choice("format", "Format to write; keep is each photo's own.")
+@_choice("no-face", "What to do with photos in which no face is found.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
+@click.option("--seed", default=0, show_default=True, help="Of every random draw but names.")
+@click.option(
+    "--max-pixels", type=click.IntRange(1), default=200_000_000, show_default=True, help="Refuse larger ones."
+)
+@click.option("--report", type=click.Path(path_type=Path), help="Write an HTML page with pictures before and after.")
+@click.option("--overwrite", is_flag=True, help="Replace files that are already there.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print failures only.")
+@click.option("-v", "--verbose", is_flag=True, help="Print a line for each photo.")
+def protect(paths: tuple[Path, ...], output: Path, **options: Any) -> None:  # noqa: ANN401 -- checked by click
+    """Cloak faces in PATHS and strip what the files say about you.
+
+    PATHS are photos, folders with photos, or patterns. What is below a folder keeps its place; the originals stay as
+    they are. Each written file is opened again and judged by a recogniser that was not used.
+
+    Example: cloak protect holiday portrait.jpg -o safe --report safe/report.html
+    """
+    from cloak.cli.run import run  # noqa: PLC0415 -- needs PyTorch, see above
+
+    sys.exit(run(paths, output, **options))

@@ -1,0 +1,121 @@
+"""What `cloak protect` does, from its options to its exit code."""
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cloak.cli.progress import progress
+from cloak.config import AttackConfig, FacePolicy, NamePolicy, NoFacePolicy, ProtectConfig, Strength
+from cloak.errors import UsageError
+from cloak.files import check_folder
+from cloak.models import Profile
+from cloak.names import shown
+from cloak.outcome import Outcome
+from cloak.photo import Container
+from cloak.pipeline import protect
+from cloak.report import Report
+from cloak.sources import find_photos
+from cloak.summary import Summary
+from cloak.targets import Job, plan
+
+
+def run(paths: Sequence[Path], output: Path, *, as_json: bool, quiet: bool, verbose: bool, **options: Any) -> int:  # noqa: ANN401
+    """Protect photos, print what came of it, and return the exit code.
+
+    Args:
+        paths: files, folders and patterns.
+        output: folder to write to.
+        as_json: one JSON document on stdout in place of sentences.
+        quiet: failures only.
+        verbose: a line for each photo.
+        options: the others of the command line, by their names there.
+
+    Raises:
+        CloakError: nothing can be done at all, or no more.
+    """
+    config = _config(**options)
+    found = find_photos(paths, output=output)
+    jobs = plan(found.sources, output, names=config.names, container=config.container)
+    _check(jobs, output, config)
+    summary = Summary(config, found.ignored, len(jobs))
+    with ExitStack() as stack:
+        report = stack.enter_context(Report()) if config.report else None
+        advance = stack.enter_context(progress(len(jobs), quiet=quiet))
+        try:
+            for outcome in stack.enter_context(closing(protect(jobs, config))):
+                summary.add(outcome)
+                if report:
+                    report.add(outcome)
+                if verbose and not quiet:
+                    click.echo(_line(outcome), err=as_json)
+                advance()
+        except KeyboardInterrupt:
+            summary.stopped = True
+        if report and config.report:
+            report.write(config.report, summary)
+    _print(summary, as_json=as_json, quiet=quiet)
+    return 1 if summary.stopped else 3 if summary.failures else 0
+
+
+def _config(
+    *,
+    strength: str,
+    weights: str,
+    faces: str,
+    names: str,
+    no_face: str,
+    format: str,
+    seed: int,
+    **others: Any,  # noqa: ANN401
+) -> ProtectConfig:
+    return ProtectConfig(
+        attack=AttackConfig.preset(Strength(strength), seed=seed),
+        weights=Profile(weights),
+        faces=FacePolicy(faces),
+        names=NamePolicy(names),
+        no_face=NoFacePolicy(no_face),
+        container=None if format == "keep" else Container(format),
+        **others,
+    )
+
+
+def _check(jobs: Sequence[Job], output: Path, config: ProtectConfig) -> None:
+    """Refuse before the work what would fail after it."""
+    report = config.report
+    if report and config.dry_run:
+        raise UsageError("--report shows what was written, and --dry-run writes nothing: leave one of them out")
+    if report and any(report.absolute() in (job.source.absolute(), job.target.absolute()) for job in jobs):
+        raise UsageError(f"{shown(report)} is one of the photos: give the report another name")
+    if report and report.exists() and (report.is_dir() or not config.overwrite):
+        raise UsageError(f"{shown(report)} already exists: name another file, or pass --overwrite to replace a file")
+    if not config.dry_run:
+        check_folder(output)
+        if report:
+            check_folder(report.parent)
+
+
+def _line(outcome: Outcome) -> str:
+    """Return one line about a photo."""
+    if outcome.target is None:
+        return f"{outcome.status}: {shown(outcome.source)}: {outcome.reason}"
+    parts = [f"{outcome.found} face{'' if outcome.found == 1 else 's'}"]
+    if outcome.faces:
+        parts.append(f"{sum(not face.witness.matched for face in outcome.faces)} no longer matched")
+    parts += [f"one more left uncloaked: {reason}" for reason in outcome.left]
+    if outcome.removed:
+        parts.append(f"removed {', '.join(outcome.removed)}")
+    return f"{outcome.status}: {shown(outcome.source)} -> {shown(outcome.target)}: {'; '.join(parts)}"
+
+
+def _print(summary: Summary, *, as_json: bool, quiet: bool) -> None:
+    for path, reason in summary.failures:
+        click.echo(f"failed: {path}: {reason}", err=True)
+    if as_json:
+        click.echo(json.dumps(summary.document(), indent=2))
+    elif not quiet:
+        for sentence in summary.sentences():
+            click.echo(sentence)

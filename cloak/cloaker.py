@@ -1,0 +1,150 @@
+"""Cloak faces in photos that are in memory: from detection to the changed pixels."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from typing import TypeVar
+
+import torch
+
+from cloak.attack import attack
+from cloak.config import AttackConfig, FacePolicy, ProtectConfig, Strength
+from cloak.device import pick_device
+from cloak.errors import ConfigError
+from cloak.faces.composite import composite
+from cloak.faces.frame import frame
+from cloak.models import Profile
+from cloak.networks import Networks
+from cloak.photo import Face, FaceBatch, Photo
+
+_Kind = TypeVar("_Kind", bound=StrEnum)
+
+MIN_FACE = 24.0
+"""Faces whose longer side is fewer pixels are left as they are: recognisers do not see a person in them either."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftFace:
+    """A face that is not cloaked, and why."""
+
+    face: Face
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The faces of one photo: those to cloak, and those to leave."""
+
+    faces: tuple[Face, ...] = ()
+    left: tuple[LeftFace, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cloaked:
+    """A photo with cloaks on the chosen faces and every other pixel as it was."""
+
+    photo: Photo
+    chosen: Chosen
+
+
+class Cloaker:
+    """Puts cloaks on the faces of photos.
+
+    It holds the networks, so make one and use it for all photos. Nothing is loaded before the first photo.
+
+    Attributes:
+        config: what it was made with; the fields about files do not matter here.
+        networks: the networks that it uses.
+    """
+
+    def __init__(self, config: ProtectConfig | None = None) -> None:
+        self.config = config or ProtectConfig()
+        self.networks = Networks(self.config.weights, pick_device(self.config.device))
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        weights: str = "open",
+        *,
+        strength: str = "balanced",
+        faces: str = "all",
+        device: str = "auto",
+        seed: int = 0,
+    ) -> "Cloaker":
+        """Make a cloaker from the names that the command line uses.
+
+        Args:
+            weights: "open" or "research": which recognisers the cloaks are made against, by licence.
+            strength: "subtle", "balanced" or "strong": how much may be seen.
+            faces: "all" or "largest".
+            device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+            seed: of every random draw; the same seed on the same device gives the same cloaks.
+
+        Raises:
+            ConfigError: one of the names is not among these.
+            UsageError: this machine has no such device.
+        """
+        return cls(
+            ProtectConfig(
+                attack=AttackConfig.preset(_named(Strength, strength), seed=seed),
+                weights=_named(Profile, weights),
+                faces=_named(FacePolicy, faces),
+                device=device,
+            )
+        )
+
+    def choose(self, photos: Sequence[Photo]) -> list[Chosen]:
+        """Find faces and say which are to be cloaked, for each photo."""
+        if self.config.faces is FacePolicy.NONE:
+            return [Chosen() for _ in photos]
+        found = self.networks.detector.detect([photo.pixels for photo in photos])
+        return [_choose(faces, self.config.faces) for faces in found]
+
+    def cloak(self, photos: Sequence[Photo]) -> Iterator[tuple[int, Cloaked]]:
+        """Cloak photos together; yield each, with its index, as soon as its last face is done.
+
+        Faces of all photos are batched by size. What becomes of a face does not depend on the others.
+        """
+        chosen = self.choose(photos)
+        pixels = [photo.pixels for photo in photos]
+        todo = [len(one.faces) for one in chosen]
+        yield from ((index, Cloaked(photos[index], chosen[index])) for index, faces in enumerate(todo) if not faces)
+        for batch in frame(photos, [one.faces for one in chosen]):
+            for part in _split(batch, self.config.batch):
+                deltas = attack(_to(part, self.networks.device), self.networks.surrogates, self.config.attack)
+                for row, index in enumerate(part.photo.tolist()):
+                    pixels[index] = composite(pixels[index], part, deltas, row)
+                    todo[index] -= 1
+                    if not todo[index]:
+                        yield index, Cloaked(replace(photos[index], pixels=pixels[index]), chosen[index])
+
+
+def _named(kind: type[_Kind], name: str) -> _Kind:
+    try:
+        return kind(name)
+    except ValueError:
+        raise ConfigError(f"{kind.__name__.lower()} must be one of {', '.join(kind)}, got {name!r}") from None
+
+
+def _choose(faces: Sequence[Face], policy: FacePolicy) -> Chosen:
+    large = [face for face in faces if face.size >= MIN_FACE]
+    if policy is FacePolicy.LARGEST:
+        large = sorted(large, key=lambda face: face.size)[-1:]
+    kept = {id(face) for face in large}
+    left = [
+        LeftFace(face, f"too small ({face.size:.0f} pixels)" if face.size < MIN_FACE else "not the largest")
+        for face in faces
+        if id(face) not in kept
+    ]
+    return Chosen(tuple(large), tuple(left))
+
+
+def _split(batch: FaceBatch, most: int) -> Iterator[FaceBatch]:
+    """Yield the rows of a batch, at most so many at a time."""
+    for start in range(0, len(batch), most):
+        rows = slice(start, start + most)
+        yield FaceBatch(**{field.name: getattr(batch, field.name)[rows] for field in fields(batch)})
+
+
+def _to(batch: FaceBatch, device: torch.device) -> FaceBatch:
+    return FaceBatch(**{field.name: getattr(batch, field.name).to(device) for field in fields(batch)})

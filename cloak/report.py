@@ -1,0 +1,155 @@
+"""One self-contained page: what was done to each photo, with pictures."""
+
+import base64
+import html
+import tempfile
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+
+import torch
+import torch.nn.functional as F
+
+from cloak.files import write
+from cloak.image.codec import encode
+from cloak.image.strip import strip
+from cloak.names import shown
+from cloak.outcome import Outcome, Pictures, Status
+from cloak.photo import Container, Encoding, Photo
+from cloak.summary import Summary
+from cloak.verify import FaceVerdict
+
+THUMBNAIL = 640
+"""Longer side of whole photos, and the most that is shown of a face at 100%, in pixels."""
+
+GAIN = 10
+"""How much differences are amplified, around grey."""
+
+COLUMNS = ("before", "after", f"difference x {GAIN}")
+SMALL = Encoding(container=Container.JPEG, quality=85, subsampling="4:2:0")
+EXACT = Encoding(container=Container.WEBP)
+
+
+class Report:
+    """Gathers outcomes as sections of a page; their pictures go to disk at once, so an album does not fill memory."""
+
+    def __init__(self) -> None:
+        self._sections = tempfile.TemporaryFile()  # noqa: SIM115 -- closed in __exit__; nameless, gone with the process
+
+    def __enter__(self) -> "Report":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._sections.close()
+
+    def add(self, outcome: Outcome) -> None:
+        """Add the section of one photo."""
+        self._sections.write(_section(outcome).encode())
+
+    def write(self, path: Path, summary: Summary) -> None:
+        """Write the page.
+
+        Raises:
+            WriteError: the page exists and may not be overwritten, or cannot be written.
+        """
+        write(path, self._page(summary), overwrite=summary.config.overwrite)
+
+    def _page(self, summary: Summary) -> Iterator[bytes]:
+        style = resources.files("cloak").joinpath("report.css").read_text(encoding="utf-8")
+        sentences = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in summary.sentences())
+        yield (
+            '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>cloak report</title>'
+            '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
+            f"<style>{style}</style></head><body><h1>What cloak did</h1>"
+            f"<p class='private'>This page shows the originals: keep it to yourself.</p>{sentences}"
+        ).encode()
+        self._sections.seek(0)
+        while block := self._sections.read(2**20):
+            yield block
+        yield b"</body></html>\n"
+
+
+def _section(outcome: Outcome) -> str:
+    title = f"<h2>{html.escape(shown(outcome.source))}</h2>"
+    if outcome.status is Status.FAILED:
+        return f"<section class='failed'>{title}<p>failed: {html.escape(outcome.reason)}</p></section>"
+    removed = html.escape(", ".join(outcome.removed)) or "nothing was found"
+    left = "".join(f"<p>One face was left uncloaked: {html.escape(reason)}.</p>" for reason in outcome.left)
+    pictures = outcome.pictures
+    return (
+        f"<section>{title}<p>{outcome.status}, written to {html.escape(shown(outcome.target or ''))}</p>"
+        f"<p>Removed from the file: {removed}.</p>{left}"
+        + (_overview(pictures) + "".join(_faces(outcome.faces, pictures)) if pictures else "")
+        + "</section>"
+    )
+
+
+def _overview(pictures: Pictures) -> str:
+    before, after = _small(pictures.before.pixels), _small(pictures.after.pixels)
+    return _figures((before, after, _difference(before, after)), pictures.before, SMALL)
+
+
+def _faces(faces: tuple[FaceVerdict, ...], pictures: Pictures) -> Iterator[str]:
+    for number, (face, uncloaked) in enumerate(zip(faces, pictures.uncloaked.faces, strict=True), 1):
+        before, after = (_crop(photo.pixels, face.box) for photo in (pictures.before, pictures.after))
+        yield (
+            f"<h3>Face {number}, at 100%</h3>"
+            + _figures((before, after, _difference(before, after)), pictures.before, EXACT)
+            + _scores(face, uncloaked)
+            + f"<p>How visible the change is: DSSIM {face.dssim:.4f}, tint {face.colour:.2f} and "
+            f"blotches {face.luma:.2f} grey levels of 255.</p>"
+            + ("" if face.detected else "<p>The face was not found again in the written photo.</p>")
+        )
+
+
+def _scores(face: FaceVerdict, uncloaked: FaceVerdict) -> str:
+    rows = "".join(
+        f"<tr class='{'witness' if after.witness else ''}'><td>{html.escape(after.recogniser)}</td>"
+        f"<td>{'no' if after.witness else 'yes'}</td><td>{before.similarity:.2f}</td><td>{after.similarity:.2f}</td>"
+        f"<td>{after.threshold:.2f}</td><td>{'yes' if after.matched else 'no'}</td></tr>"
+        for before, after in zip(uncloaked.scores, face.scores, strict=True)
+    )
+    return (
+        "<table><tr><th>recogniser</th><th>used to make the cloak</th><th>similarity before</th>"
+        f"<th>after</th><th>same person from</th><th>still matched</th></tr>{rows}</table>"
+    )
+
+
+def _figures(images: tuple[torch.Tensor, ...], photo: Photo, encoding: Encoding) -> str:
+    cells = (
+        f"<figure><img alt='{caption}' width='{image.shape[2]}' height='{image.shape[1]}' "
+        f"src='{_uri(image, photo, encoding)}'><figcaption>{caption}</figcaption></figure>"
+        for image, caption in zip(images, COLUMNS, strict=True)
+    )
+    return f"<div class='row'>{''.join(cells)}</div>"
+
+
+def _uri(image: torch.Tensor, photo: Photo, encoding: Encoding) -> str:
+    """Return an image as a data URI, through the same way out as every photo: no metadata."""
+    data = encode(strip(Photo(pixels=image, space=photo.space, encoding=encoding)))
+    return f"data:image/{encoding.container};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _small(pixels: torch.Tensor) -> torch.Tensor:
+    scale = THUMBNAIL / max(pixels.shape)
+    if scale >= 1:
+        return pixels
+    size = [max(1, round(side * scale)) for side in pixels.shape[1:]]
+    return F.interpolate(pixels[None], size, mode="bilinear", antialias=True)[0]
+
+
+def _crop(pixels: torch.Tensor, box: tuple[float, float, float, float]) -> torch.Tensor:
+    """Cut out a quarter more than the box, from its middle where that is more than fits."""
+    spans = []
+    for low, high, length in ((box[0], box[2], pixels.shape[2]), (box[1], box[3], pixels.shape[1])):
+        middle, half = (low + high) / 2, min((high - low) * 0.625, THUMBNAIL / 2)
+        start = min(max(int(middle - half), 0), length - 1)
+        spans.append(slice(start, max(int(middle + half), start + 1)))
+    return pixels[:, spans[1], spans[0]]
+
+
+def _difference(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    return ((after.int() - before.int()) * GAIN + 128).clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,152 @@
+"""What a run came to: in words for people, and as a document for machines."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from typing import Any
+
+from cloak.config import ProtectConfig
+from cloak.names import shown
+from cloak.outcome import Outcome, Status
+from cloak.sources import Ignored
+from cloak.verify import FAR, FaceVerdict
+
+LIMIT = (
+    "This says nothing certain about other engines or future ones, nor about photos of you that others post: "
+    "see THREAT_MODEL.md."
+)
+"""What goes wherever a verdict goes."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """Gathers outcomes, without their pixels.
+
+    Attributes:
+        config: of the run.
+        ignored: paths that were not processed.
+        total: how many photos there were to do.
+        outcomes: in order.
+        stopped: whether the user interrupted the run.
+    """
+
+    config: ProtectConfig
+    ignored: Sequence[Ignored] = ()
+    total: int = 0
+    outcomes: list[Outcome] = field(default_factory=list)
+    stopped: bool = False
+
+    def add(self, outcome: Outcome) -> None:
+        """Take note of an outcome."""
+        self.outcomes.append(replace(outcome, pictures=None))
+
+    def count(self, status: Status) -> int:
+        """Return how many photos came to this."""
+        return sum(outcome.status is status for outcome in self.outcomes)
+
+    @property
+    def failures(self) -> list[tuple[str, str]]:
+        """Printable path and reason of everything that failed."""
+        photos = [(shown(one.source), one.reason) for one in self.outcomes if one.status is Status.FAILED]
+        return photos + [(shown(one.path), one.reason) for one in self.ignored if one.failed]
+
+    @property
+    def faces(self) -> list[FaceVerdict]:
+        """The verdicts on all faces."""
+        return [face for outcome in self.outcomes for face in outcome.faces]
+
+    def sentences(self) -> list[str]:
+        """Say what was done and what it is worth, in words that need no background."""
+        return [*self._stop(), self._counts(), *self._left(), *self._verdict()]
+
+    def document(self) -> dict[str, Any]:
+        """Return everything as JSON can hold it; paths may hold lone surrogates, which ASCII JSON escapes."""
+        return {
+            "version": version("photo-cloak"),
+            "strength_budget": _fields(self.config.attack.budget, "eps", "dssim", "colour", "luma"),
+            "weights": str(self.config.weights),
+            "seed": self.config.attack.seed,
+            "false_accept_rate": FAR,
+            "dry_run": self.config.dry_run,
+            "stopped": self.stopped,
+            "summary": {
+                **{str(status).replace(" ", "_"): self.count(status) for status in Status},
+                "faces": len(self.faces),
+                "faces_not_matched": sum(not face.witness.matched for face in self.faces),
+            },
+            "photos": [_photo(outcome) for outcome in self.outcomes],
+            "ignored": [{"path": str(one.path), "reason": one.reason, "failed": one.failed} for one in self.ignored],
+            "limits": LIMIT,
+        }
+
+    def _stop(self) -> list[str]:
+        if not self.stopped:
+            return []
+        last = f", the last one {shown(self.outcomes[-1].source)}" if self.outcomes else ""
+        return [f"Stopped after {len(self.outcomes)} of {_photos(self.total)}{last}. No file is half written."]
+
+    def _counts(self) -> str:
+        failed = f"{len(self.failures)} failed"
+        if self.config.dry_run:
+            faces = sum(outcome.found for outcome in self.outcomes)
+            return (
+                f"Nothing was written. {_photos(self.count(Status.WOULD_PROTECT))} ({_faces(faces)}) would be "
+                f"protected, {self.count(Status.WOULD_STRIP)} stripped only, {failed}."
+            )
+        return (
+            f"{_photos(self.count(Status.PROTECTED))} protected, {self.count(Status.STRIPPED)} stripped only "
+            f"(no face cloaked), {failed}."
+        )
+
+    def _left(self) -> list[str]:
+        reasons = Counter(reason.partition(" (")[0] for outcome in self.outcomes for reason in outcome.left)
+        if not reasons:
+            return []
+        listed = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
+        return [f"{_faces(reasons.total())} left uncloaked: {listed}."]
+
+    def _verdict(self) -> list[str]:
+        if not self.faces:
+            return []
+        hidden = sum(not face.witness.matched for face in self.faces)
+        lost = sum(not face.detected for face in self.faces)
+        lines = [
+            f"{hidden} of {_faces(len(self.faces))} {'is' if hidden == 1 else 'are'} no longer matched to the original "
+            "photo by a recogniser that was not used to make the cloak "
+            f"(set to 1 false match in {round(1 / FAR):,})."
+        ]
+        if lost:
+            were = "was" if lost == 1 else "were"
+            lines.append(f"{_faces(lost)} {were} not found again in the written photo; other detectors may find more.")
+        return [*lines, LIMIT]
+
+
+def _photos(number: int) -> str:
+    return f"{number} photo{'' if number == 1 else 's'}"
+
+
+def _faces(number: int) -> str:
+    return f"{number} face{'' if number == 1 else 's'}"
+
+
+def _fields(item: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in names}
+
+
+def _photo(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "source": str(outcome.source),
+        "target": None if outcome.target is None else str(outcome.target),
+        "status": str(outcome.status),
+        "reason": outcome.reason,
+        "faces_found": outcome.found,
+        "faces_left": list(outcome.left),
+        "removed": list(outcome.removed),
+        "faces": [_face(face) for face in outcome.faces],
+    }
+
+
+def _face(face: FaceVerdict) -> dict[str, Any]:
+    scores = [_fields(score, "recogniser", "witness", "similarity", "threshold", "matched") for score in face.scores]
+    return {**_fields(face, "box", "detected", "dssim", "colour", "luma"), "scores": scores}

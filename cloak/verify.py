@@ -1,0 +1,168 @@
+"""The verdict: what a recogniser makes of the bytes that were written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from cloak.attack.budget import measure
+from cloak.faces.frame import frame
+from cloak.faces.geometry import apply, invert, similarity, warp
+from cloak.image.codec import decode
+from cloak.models import Recogniser
+from cloak.networks import Networks
+from cloak.photo import Face, Photo
+
+FAR = 1e-3
+"""False accept rate that the verdict's thresholds are set for: one stranger in 1,000 is taken for you."""
+
+SAME_FACE = 0.3
+"""Two detections with at least this intersection over union are one face."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """How similar one recogniser finds the written face and the original one.
+
+    Attributes:
+        recogniser: its name.
+        witness: whether it took no part in making the cloak.
+        similarity: cosine in [-1, 1].
+        threshold: the cosine from which on it takes two faces for one person, at `FAR`.
+    """
+
+    recogniser: str
+    witness: bool
+    similarity: float
+    threshold: float
+
+    @property
+    def matched(self) -> bool:
+        """Whether the recogniser still takes the two for one person."""
+        return self.similarity >= self.threshold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceVerdict:
+    """One face, as it was written.
+
+    Attributes:
+        box: left, top, right, bottom in the original, pixels.
+        detected: whether the detector still finds it; if not, it is scored at the original landmarks.
+        scores: one of each recogniser, the witness last.
+        dssim: structural dissimilarity inside the box; see `cloak.attack.budget`.
+        colour: visible tint inside the box, grey levels.
+        luma: visible blotches inside the box, grey levels.
+    """
+
+    box: tuple[float, float, float, float]
+    detected: bool
+    scores: tuple[Score, ...]
+    dssim: float
+    colour: float
+    luma: float
+
+    @property
+    def witness(self) -> Score:
+        """The score of the recogniser that took no part."""
+        return self.scores[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All faces of one photo that were cloaked, in the order given."""
+
+    faces: tuple[FaceVerdict, ...] = ()
+
+
+@torch.inference_mode()
+def verify(written: bytes, photo: Photo, faces: Sequence[Face], networks: Networks) -> Verdict:
+    """Open a written file as an engine would, find the faces anew, and compare them with the original ones.
+
+    The comparison is with the very photo that was protected, which is the hardest case: other photos of the same
+    person are less similar to begin with.
+
+    Args:
+        written: the bytes of the file.
+        photo: the original.
+        faces: the faces of the original that were cloaked.
+        networks: the detector, the surrogates, and the witness.
+
+    Raises:
+        PhotoError: the bytes cannot be read.
+    """
+    if not faces:
+        return Verdict()
+    result = decode(written, max_pixels=photo.width * photo.height)
+    anew = _find_again(faces, networks.detector.detect([result.pixels])[0])
+    columns = []
+    for recogniser in (*networks.surrogates, networks.witness):
+        before = embed(photo.pixels, faces, recogniser)
+        after = embed(result.pixels, [new or old for new, old in zip(anew, faces, strict=True)], recogniser)
+        witness = recogniser is networks.witness
+        columns.append([_score(recogniser, value, witness=witness) for value in (before * after).sum(1).tolist()])
+    verdicts = zip(faces, anew, zip(*columns, strict=True), strict=True)
+    return Verdict(
+        tuple(_verdict(photo, result, face, scores, detected=new is not None) for face, new, scores in verdicts)
+    )
+
+
+def embed(pixels: torch.Tensor, faces: Sequence[Face], recogniser: Recogniser) -> torch.Tensor:
+    """Align faces of a photo to a recogniser's template and embed them.
+
+    Args:
+        pixels: uint8 (3, H, W).
+        faces: N faces with landmarks in those pixels.
+        recogniser: on any device.
+
+    Returns:
+        float32 (N, dim), L2-normalised, on the CPU.
+    """
+    crops = torch.cat([_align(pixels, face.landmarks.float(), recogniser) for face in faces])
+    return torch.cat([recogniser(part.to(recogniser.template.device)).float().cpu() for part in crops.split(32)])
+
+
+def _align(pixels: torch.Tensor, landmarks: torch.Tensor, recogniser: Recogniser) -> torch.Tensor:
+    """Return float32 (1, 3, s, s); only the part of the photo that it shows is converted to float."""
+    size, template = recogniser.input_size, recogniser.template.cpu()
+    to_input = similarity(landmarks[None], template)
+    corners = torch.tensor([[[0, 0], [size, 0], [0, size], [size, size]]], dtype=torch.float32)
+    shown = apply(invert(to_input), corners)[0]
+    _, height, width = pixels.shape
+    left, top = (min(max(int(low) - 2, 0), most - 1) for low, most in zip(shown.amin(0), (width, height), strict=True))
+    right, bottom = (max(int(high) + 3, low + 1) for high, low in zip(shown.amax(0), (left, top), strict=True))
+    window = pixels[None, :, top:bottom, left:right].float() / 255
+    return warp(window, similarity(landmarks[None] - torch.tensor([left, top]), template), size, antialias=True)
+
+
+def _find_again(faces: Sequence[Face], found: Sequence[Face]) -> list[Face | None]:
+    """Return, for each face, the new detection that overlaps it most, or None."""
+    best = [max(found, key=lambda new, old=face: _overlap(new, old), default=None) for face in faces]
+    return [new if new and _overlap(new, old) >= SAME_FACE else None for new, old in zip(best, faces, strict=True)]
+
+
+def _overlap(one: Face, other: Face) -> float:
+    """Return the intersection over union of two boxes."""
+    pairs = list(zip(one.box, other.box, strict=True))
+    width = min(pairs[2]) - max(pairs[0])
+    height = min(pairs[3]) - max(pairs[1])
+    both = max(width, 0.0) * max(height, 0.0)
+    areas = [(face.box[2] - face.box[0]) * (face.box[3] - face.box[1]) for face in (one, other)]
+    return both / max(sum(areas) - both, 1e-9)
+
+
+def _score(recogniser: Recogniser, value: float, *, witness: bool) -> Score:
+    return Score(recogniser=recogniser.name, witness=witness, similarity=value, threshold=recogniser.thresholds[FAR])
+
+
+def _verdict(photo: Photo, result: Photo, face: Face, scores: tuple[Score, ...], *, detected: bool) -> FaceVerdict:
+    clean, changed = (frame([each], [[face]])[0] for each in (photo, result))
+    seen = measure(clean.crops, changed.crops, clean.boxes)
+    return FaceVerdict(
+        box=face.box,
+        detected=detected,
+        scores=scores,
+        dssim=float(seen.dssim),
+        colour=float(seen.colour),
+        luma=float(seen.luma),
+    )
