@@ -122,7 +122,7 @@ def _folded(shape: torch.Size, layers: Iterator[Layer]) -> tuple[Tensor, Tensor]
     """Take a convolution and its affine layer off `layers`: float64 weight and bias of one that does both."""
     width, size = shape[0], shape.numel()
     filters = _values(layers, "con", size + width).double()
-    scale, shift = _values(layers, "affine", 2 * width).double().split(width)
+    scale, shift = _values(layers, "affine", 2 * width).double().view(2, width)
     return filters[:size].view(shape) * scale.view(-1, 1, 1, 1), filters[size:] * scale + shift
 
 

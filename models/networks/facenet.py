@@ -47,11 +47,12 @@ class FaceNet(nn.Module):
             _convolution(80, 192, (3, 3), pad=False),
             _convolution(192, 256, (3, 3), stride=2, pad=False),
         )
-        self.stages = nn.ModuleList(
+        stages = [
             nn.Sequential(*(_Residual(channels, width, branches) for _ in range(count)))
             for _, count, channels, width, branches in _STAGES
-        )
-        self.stages[-1].append(_Residual(1792, 192, _STAGES[-1][-1], activate=False))
+        ]
+        stages[-1].append(_Residual(1792, 192, _STAGES[-1][-1], activate=False))
+        self.stages = nn.ModuleList(stages)
         self.halvings = nn.ModuleList(
             [
                 _Halving([[_halve(256, 384)], [*_pair(256, 192, 192), _halve(192, 256)]]),
