@@ -1,1 +1,1 @@
-"""TODO."""
+"""Image files in and out: decoding, looking for metadata, stripping, encoding, and reading again what was written."""

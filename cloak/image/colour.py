@@ -1,0 +1,115 @@
+"""Bring pixels into sRGB or Display P3: profiles that are one of them in effect leave the pixels alone, others convert.
+
+A profile is judged by what it does to a grid of colours, not by what it is called.
+"""
+
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from cloak.errors import UnsupportedPhotoError
+from cloak.image.icc import BT2020, DISPLAY_P3
+from cloak.photo import ColourSpace
+
+_TOLERANCE = 3  # grey levels of 255: profiles of one space differ by rounding of their curves
+_INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
+_FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
+_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
+_PQ, _HLG = 16, 18
+_GRID = Image.fromarray(
+    np.stack(np.meshgrid(*[np.linspace(0, 255, 11).astype(np.uint8)] * 3, indexing="ij"), axis=-1).reshape(11, 121, 3)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Coloured:
+    """An image in a space that is kept.
+
+    Attributes:
+        image: mode RGB.
+        space: what its numbers mean.
+        broken: the file had a colour profile that cannot be used; its numbers were taken for sRGB.
+    """
+
+    image: Image.Image
+    space: ColourSpace = ColourSpace.SRGB
+    broken: bool = False
+
+
+def bring_home(image: Image.Image, profile: bytes | None) -> Coloured:
+    """Convert an image to sRGB unless it is already sRGB or Display P3.
+
+    Args:
+        image: mode L, RGB, CMYK, YCbCr or LAB.
+        profile: its ICC profile; None means sRGB (or, for CMYK, no particular ink).
+    """
+    if image.mode == "YCbCr":
+        image = image.convert("RGB")
+    if not profile:
+        return Coloured(image=_unprofiled(image))
+    try:
+        mode = _MODES[_open(profile).profile.xcolor_space.strip()]
+        if mode == "RGB" and image.mode in {"L", "RGB"}:
+            return _from_rgb(image.convert("RGB"), profile)
+        if mode == image.mode:
+            return Coloured(image=_apply(image, _transform(profile, mode)))
+    except (KeyError, OSError, ValueError, TypeError, ImageCms.PyCMSError):
+        pass
+    return Coloured(image=_unprofiled(image), broken=True)
+
+
+def profile_of(primaries: int, transfer: int) -> bytes | None:
+    """The ICC profile for code points (CICP), None where they mean sRGB or nothing in particular.
+
+    Raises:
+        UnsupportedPhotoError: high dynamic range, which 8-bit sRGB cannot hold.
+    Source: ITU-T H.273, tables 2 and 3.
+    """
+    if transfer in {_PQ, _HLG}:
+        raise UnsupportedPhotoError("a high dynamic range photo (PQ or HLG): export it as a standard one first")
+    return {12: DISPLAY_P3, 9: BT2020}.get(primaries)
+
+
+def _unprofiled(image: Image.Image) -> Image.Image:
+    if image.mode == "LAB":
+        lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        return _apply(image, ImageCms.buildTransform(lab, _srgb(), "LAB", "RGB", _INTENT))
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _from_rgb(image: Image.Image, profile: bytes) -> Coloured:
+    if _same(profile, None):
+        return Coloured(image=image)
+    if _same(profile, DISPLAY_P3):
+        return Coloured(image=image, space=ColourSpace.DISPLAY_P3)
+    return Coloured(image=_apply(image, _transform(profile, "RGB")))
+
+
+@lru_cache(maxsize=64)
+def _same(profile: bytes, other: bytes | None) -> bool:
+    target = _srgb() if other is None else _open(other)
+    moved = _apply(_GRID, ImageCms.buildTransform(_open(profile), target, "RGB", "RGB", _INTENT, _FLAGS))
+    return int(np.abs(np.asarray(moved, np.int16) - np.asarray(_GRID, np.int16)).max()) <= _TOLERANCE
+
+
+@lru_cache(maxsize=64)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(_open(profile), _srgb(), mode, "RGB", _INTENT, _FLAGS)
+
+
+def _apply(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
+    moved = ImageCms.applyTransform(image, transform)
+    if moved is None:
+        raise ImageCms.PyCMSError("littleCMS returned no image")
+    return moved
+
+
+def _open(profile: bytes) -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(io.BytesIO(profile))
+
+
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
