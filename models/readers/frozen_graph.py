@@ -3,7 +3,7 @@
 Source: tensorflow/core/framework/{graph,node_def,attr_value,tensor,tensor_shape}.proto.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -17,7 +17,6 @@ Attribute: TypeAlias = int | float | str | bool | list[int] | torch.Tensor
 _GRAPH_NODES = 1
 _NODE_NAME, _NODE_OP, _NODE_INPUTS, _NODE_ATTRIBUTES = 1, 2, 3, 5
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
-_LIST, _TEXT, _INTEGER, _FLOAT, _BOOLEAN, _TYPE, _TENSOR = 1, 2, 3, 4, 5, 6, 8
 _LIST_INTEGERS = 3
 _TENSOR_TYPE, _TENSOR_SHAPE, _TENSOR_CONTENT = 1, 2, 4
 _SHAPE_DIMENSIONS, _DIMENSION_SIZE = 2, 1
@@ -83,21 +82,8 @@ def _attributes(node: Message) -> dict[str, Attribute]:
 
 
 def _attribute(value: Message) -> Attribute | None:
-    found: Attribute | None = None
-    match next(iter(value.fields), None):
-        case 1:
-            found = value.message(_LIST).integers(_LIST_INTEGERS)
-        case 2:
-            found = bytes(value.data(_TEXT)).decode(errors="replace")
-        case 3 | 6 as number:
-            found = value.integer(number)
-        case 4:
-            found = value.floats(_FLOAT)[-1]
-        case 5:
-            found = bool(value.integer(_BOOLEAN))
-        case 8:
-            found = _tensor(value.message(_TENSOR))
-    return found
+    read = next((_ATTRIBUTE_KINDS[number] for number in value.fields if number in _ATTRIBUTE_KINDS), None)
+    return None if read is None else read(value)
 
 
 def _tensor(message: Message) -> torch.Tensor | None:
@@ -118,3 +104,14 @@ def _tensor(message: Message) -> torch.Tensor | None:
     if len(values) == 1 and 1 < count <= _MAX_FILLED:  # one value stands for all of them
         values = values.repeat(count)
     return shaped(values, shape, "a tensor in the graph")
+
+
+_ATTRIBUTE_KINDS: dict[int, Callable[[Message], Attribute | None]] = {
+    1: lambda value: value.message(1).integers(_LIST_INTEGERS),
+    2: lambda value: bytes(value.data(2)).decode(errors="replace"),
+    3: lambda value: value.integer(3),
+    4: lambda value: value.floating(4),
+    5: lambda value: bool(value.integer(5)),
+    6: lambda value: value.integer(6),
+    8: lambda value: _tensor(value.message(8)),
+}

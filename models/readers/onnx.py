@@ -3,7 +3,7 @@
 Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -98,30 +98,10 @@ def _nodes(graph: Message) -> list[Node]:
 def _attributes(node: Message) -> dict[str, Attribute]:
     attributes: dict[str, Attribute] = {}
     for message in node.messages(_NODE_ATTRIBUTES):
-        value = _attribute(message)
-        if value is not None:
-            attributes[message.text(_ATTRIBUTE_NAME)] = value
+        read = _ATTRIBUTE_KINDS.get(message.integer(_ATTRIBUTE_TYPE))
+        if read is not None:
+            attributes[message.text(_ATTRIBUTE_NAME)] = read(message)
     return attributes
-
-
-def _attribute(message: Message) -> Attribute | None:
-    value: Attribute | None = None
-    match message.integer(_ATTRIBUTE_TYPE):
-        case 1:
-            value = (message.floats(2) or [0.0])[-1]
-        case 2:
-            value = message.integer(3)
-        case 3:
-            value = message.text(4)
-        case 4:
-            value = _tensor(message.message(5))
-        case 6:
-            value = message.floats(7)
-        case 7:
-            value = message.integers(8)
-        case 8:
-            value = message.texts(9)
-    return value
 
 
 def _tensor(message: Message) -> torch.Tensor:
@@ -149,3 +129,14 @@ def _values(message: Message, dtype: torch.dtype, name: str) -> torch.Tensor:
     if any(not 0 <= value < 1 << 16 for value in integers):
         raise WeightsError(f"{name} holds values that {dtype} cannot: the file is damaged")
     return torch.tensor(integers, dtype=torch.int32).to(torch.uint16).view(dtype)
+
+
+_ATTRIBUTE_KINDS: dict[int, Callable[[Message], Attribute]] = {
+    1: lambda message: message.floating(2),
+    2: lambda message: message.integer(3),
+    3: lambda message: message.text(4),
+    4: lambda message: _tensor(message.message(5)),
+    6: lambda message: message.floats(7),
+    7: lambda message: message.integers(8),
+    8: lambda message: message.texts(9),
+}

@@ -6,7 +6,9 @@ or in the caller's list of classes that become inert placeholders; any other nam
 
 import io
 import pickle
+import struct
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -18,17 +20,6 @@ import torch
 from cloak.errors import WeightsError
 from cloak.models.readers.protobuf import numbers, shaped
 
-_NUMBERS = {
-    "f2": torch.float16,
-    "f4": torch.float32,
-    "f8": torch.float64,
-    "i1": torch.int8,
-    "i2": torch.int16,
-    "i4": torch.int32,
-    "i8": torch.int64,
-    "u1": torch.uint8,
-    "b1": torch.bool,
-}
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _STORAGES = {
     "DoubleStorage": torch.float64,
@@ -43,9 +34,9 @@ _STORAGES = {
     "BoolStorage": torch.bool,
 }
 # What a pickle can raise on bytes that are not what they claim to be; the unpickler promises no narrower set.
-_DAMAGE = (
+DAMAGE = (
     pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError, RuntimeError,
-    OverflowError, MemoryError, zipfile.BadZipFile, UnicodeError, RecursionError,
+    OverflowError, MemoryError, RecursionError, UnicodeError, zipfile.BadZipFile, zlib.error, struct.error,
 )  # fmt: skip
 
 
@@ -59,10 +50,11 @@ class Inert:
     """
 
     kind = ""
+    arguments: tuple[object, ...] = ()
+    state: Any = None
 
     def __init__(self, *arguments: object) -> None:
         self.arguments = arguments
-        self.state: Any = {}
 
     def __setstate__(self, state: object) -> None:
         """Keep the state that was pickled."""
@@ -92,24 +84,8 @@ def read_torch(path: Path, *, inert: Collection[str] = ()) -> Any:  # noqa: ANN4
         if zipfile.is_zipfile(io.BytesIO(data)):
             return _read_torch_zip(data, inert)
         return _read_torch_legacy(data, inert)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise WeightsError(f"{path} is not a readable PyTorch file: {error}") from error
-
-
-def read_numpy(path: Path, *, inert: Collection[str] = ()) -> Any:  # noqa: ANN401 -- a pickle can hold anything
-    """Read a plain pickle of containers and numeric numpy arrays; the arrays come back as tensors.
-
-    Args:
-        path: the file.
-        inert: full names of classes to replace by `Inert`.
-
-    Raises:
-        WeightsError: the file is damaged, or wants anything that is neither arrays nor on the list.
-    """
-    try:
-        return _arrays_to_tensors(_unpickle(io.BytesIO(path.read_bytes()), _NUMPY, inert, encoding="latin1"))
-    except _DAMAGE as error:
-        raise WeightsError(f"{path} is not a readable numpy pickle: {error}") from error
 
 
 def module_tensors(module: Inert, prefix: str = "") -> dict[str, torch.Tensor]:
@@ -157,13 +133,25 @@ class _Unpickler(pickle.Unpickler):
         return self._load(pid)
 
 
-def _unpickle(
+def unpickle(
     stream: io.BytesIO,
     table: Mapping[str, object],
     inert: Collection[str] = (),
     load: Callable[[Any], object] | None = None,
     encoding: str = "utf-8",
 ) -> Any:  # noqa: ANN401 -- a pickle can hold anything
+    """Unpickle one object from `stream`.
+
+    Args:
+        stream: where the pickle starts.
+        table: full name to the object that stands for it.
+        inert: full names of classes to replace by `Inert`.
+        load: what turns a reference to data outside the pickle into that data.
+        encoding: of texts that Python 2 wrote.
+
+    Raises:
+        DAMAGE: the pickle is damaged, or wants a name that is on neither list.
+    """
     placeholders = {name: type("Inert", (Inert,), {"kind": name}) for name in inert}
     return _Unpickler(stream, {**placeholders, **table}, load, encoding).load()
 
@@ -175,28 +163,32 @@ def _read_torch_zip(data: bytes, inert: Collection[str]) -> Any:  # noqa: ANN401
             raise pickle.UnpicklingError("it holds no data.pkl")
         folder = pickles[0].removesuffix("data.pkl")
         order = f"{folder}byteorder"
-        if order in archive.namelist() and archive.read(order) != b"little":
+        if order in archive.namelist() and _stored(archive, order) != b"little":
             raise pickle.UnpicklingError("it was written on a big-endian machine")
         storages: dict[str, _Storage] = {}
 
         def load(pid: Any) -> _Storage:  # noqa: ANN401 -- whatever the pickle says
             dtype, key, _ = _storage_id(pid)
             if key not in storages:
-                member = archive.getinfo(f"{folder}data/{key}")
-                if member.file_size > len(data):  # torch.save stores, so anything larger is a decompression bomb
-                    raise pickle.UnpicklingError("its storages are compressed")
-                storages[key] = _Storage(numbers(memoryview(archive.read(member)), dtype))
+                storages[key] = _Storage(numbers(memoryview(_stored(archive, f"{folder}data/{key}")), dtype))
             return storages[key]
 
-        return _unpickle(io.BytesIO(archive.read(pickles[0])), _TORCH, inert, load)
+        return unpickle(io.BytesIO(_stored(archive, pickles[0])), _TORCH, inert, load)
+
+
+def _stored(archive: zipfile.ZipFile, name: str) -> bytes:
+    member = archive.getinfo(name)
+    if member.compress_type != zipfile.ZIP_STORED:  # torch.save does not compress: this could be a decompression bomb
+        raise pickle.UnpicklingError("it is compressed")
+    return archive.read(member)
 
 
 def _read_torch_legacy(data: bytes, inert: Collection[str]) -> Any:  # noqa: ANN401 -- a pickle can hold anything
     stream = io.BytesIO(data)
-    if _unpickle(stream, {}) != _LEGACY_MAGIC:
+    if unpickle(stream, {}) != _LEGACY_MAGIC:
         raise pickle.UnpicklingError("the magic number is missing")
-    _unpickle(stream, {})  # protocol version
-    if not _unpickle(stream, {}).get("little_endian", False):
+    unpickle(stream, {})  # protocol version
+    if not unpickle(stream, {}).get("little_endian", False):
         raise pickle.UnpicklingError("it was written on a big-endian machine")
     storages: dict[str, _Storage] = {}
     left = len(data)
@@ -213,8 +205,8 @@ def _read_torch_legacy(data: bytes, inert: Collection[str]) -> Any:  # noqa: ANN
             storages[key] = _Storage(torch.empty(count, dtype=dtype))
         return storages[key]
 
-    found = _unpickle(stream, _TORCH, inert, load)
-    for key in _unpickle(stream, {}):  # the storages follow, in the order of this list, each after its length
+    found = unpickle(stream, _TORCH, inert, load)
+    for key in unpickle(stream, {}):  # the storages follow, in the order of this list, each after its length
         values = storages[key].values
         if int.from_bytes(stream.read(8), "little") != values.numel():
             raise pickle.UnpicklingError("its storages do not have the lengths that its tensors claim")
@@ -239,57 +231,6 @@ def _rebuild_parameter(tensor: torch.Tensor, *_: object) -> torch.Tensor:
     return tensor
 
 
-class _Array:
-    """A numpy array on its way in: filled by the state that numpy pickles, read out as a tensor."""
-
-    def __init__(self, *_: object) -> None:
-        self.tensor = torch.empty(0)
-
-    def __setstate__(self, state: tuple[int, tuple[int, ...], "_Dtype", bool, bytes | str]) -> None:
-        _, shape, dtype, fortran, raw = state
-        raw = raw.encode("latin1") if isinstance(raw, str) else raw
-        sizes = list(shape)
-        values = shaped(numbers(memoryview(raw), dtype.torch), sizes[::-1] if fortran else sizes, "an array")
-        self.tensor = values.permute(*reversed(range(len(sizes)))) if fortran else values
-
-
-class _Dtype:
-    """A numpy element type; only little-endian numbers are known."""
-
-    def __init__(self, code: str, *_: object) -> None:
-        if code not in _NUMBERS:
-            raise TypeError(f"its arrays hold {code!r}, not numbers")
-        self.torch = _NUMBERS[code]
-
-    def __setstate__(self, state: tuple[object, ...]) -> None:
-        if state[1] not in ("<", "|", "="):
-            raise TypeError("its arrays are big-endian")
-
-
-def _make_array(*_: object) -> _Array:
-    return _Array()
-
-
-def _scalar(dtype: _Dtype, raw: bytes | str) -> int | float | bool:
-    found = numbers(memoryview(raw.encode("latin1") if isinstance(raw, str) else raw), dtype.torch)
-    return found.item()
-
-
-def _encode(text: str, _encoding: str) -> bytes:
-    return text.encode("latin1")  # how protocol 2 keeps bytes; the codec is always latin1
-
-
-def _arrays_to_tensors(value: Any) -> Any:  # noqa: ANN401 -- a pickle can hold anything
-    match value:
-        case _Array():
-            return value.tensor.contiguous()
-        case dict():
-            return {key: _arrays_to_tensors(item) for key, item in value.items()}
-        case list() | tuple():
-            return type(value)(_arrays_to_tensors(item) for item in value)
-    return value
-
-
 def _device(*_: object) -> str:
     return "cpu"
 
@@ -300,8 +241,3 @@ _TORCH: dict[str, object] = {
     "torch._utils._rebuild_parameter": _rebuild_parameter,
     "torch.device": _device,
 } | {f"torch.{name}": dtype for name, dtype in _STORAGES.items()}
-
-_NUMPY: dict[str, object] = {"collections.OrderedDict": OrderedDict, "_codecs.encode": _encode, "numpy.dtype": _Dtype}
-for _home in ("numpy.core.multiarray", "numpy._core.multiarray"):
-    _NUMPY |= {f"{_home}._reconstruct": _make_array, f"{_home}.scalar": _scalar}
-_NUMPY["numpy.ndarray"] = _Array

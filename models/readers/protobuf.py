@@ -67,6 +67,11 @@ class Message:
         views = self._views(number)
         return views[0] if len(views) == 1 else memoryview(b"".join(views))
 
+    def floating(self, number: int) -> float:
+        """Return the float32 in a field, zero when it is absent."""
+        values = self.floats(number)
+        return values[-1] if values else 0.0
+
     def floats(self, number: int) -> list[float]:
         """Return the float32 values of a field, packed or not."""
         return [float(value) for value in numbers(self.joined(number), torch.float32)]
