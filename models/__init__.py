@@ -1,7 +1,12 @@
 """Trained networks: which there are, how to get them, and how to use them."""
 
-from cloak.models.recogniser import Recogniser, load_detector, load_recogniser
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from cloak.models.registry import WITNESS, Artifact, Profile, artifact, artifacts, surrogates
+
+if TYPE_CHECKING:
+    from cloak.models.recogniser import Recogniser, load_detector, load_recogniser
 
 __all__ = [
     "WITNESS",
@@ -14,3 +19,10 @@ __all__ = [
     "load_recogniser",
     "surrogates",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load what needs PyTorch when it is first used: help and lists do not wait for it."""
+    if name in {"Recogniser", "load_detector", "load_recogniser"}:
+        return getattr(import_module("cloak.models.recogniser"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -129,7 +129,7 @@ def unpack(archive: Path, member: str, target: Path, *, size: int) -> Path:
             with zipfile.ZipFile(archive) as pack, pack.open(member) as inside:
                 return _save(inside, target, size)
         if archive.name.endswith((".tar.gz", ".tgz")):
-            with tarfile.open(archive) as pack, _below_top(pack, member) as inside:
+            with tarfile.open(archive) as tar, _below_top(tar, member) as inside:
                 return _save(inside, target, size)
         if archive.suffix == ".bz2":
             with bz2.open(archive) as inside:
@@ -139,10 +139,10 @@ def unpack(archive: Path, member: str, target: Path, *, size: int) -> Path:
     return archive
 
 
-def _below_top(pack: tarfile.TarFile, member: str) -> IO[bytes]:
+def _below_top(tar: tarfile.TarFile, member: str) -> IO[bytes]:
     """Open a file below the one top folder that a source distribution has."""
-    for entry in pack:
-        inside = pack.extractfile(entry) if entry.isreg() and entry.name.partition("/")[2] == member else None
+    for entry in tar:
+        inside = tar.extractfile(entry) if entry.isreg() and entry.name.partition("/")[2] == member else None
         if inside is not None:
             return inside
     raise KeyError(member)

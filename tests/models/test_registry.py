@@ -1,8 +1,11 @@
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 import torch
 
+import cloak.models
 from cloak.errors import ConfigError, UsageError
 from cloak.models import WITNESS, Profile, artifact, artifacts, surrogates
 from cloak.models.registry import DETECTOR, Task, Url, Use, network
@@ -90,3 +93,15 @@ def test_an_entry_may_have_an_address_alone():
     address = "https://example.org/pack.zip"
     each = dataclasses.replace(artifact("sface"), package=None, url=Url(address=address, member="folder/model.onnx"))
     assert each.filename == "model.onnx"
+
+
+def test_reading_the_registry_does_not_load_pytorch():
+    code = "import sys, cloak.models; cloak.models.artifacts(); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_every_public_name_is_there():
+    for name in cloak.models.__all__:
+        assert getattr(cloak.models, name)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = cloak.models.nothing
