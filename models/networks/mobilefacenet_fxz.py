@@ -45,7 +45,8 @@ class FaceXZooMobile(nn.Module):
         Returns:
             float32 (N, 512), not normalised.
         """
-        features = self.pool(self.trunk(faces - 0.5))
+        centred = (faces - 0.5).contiguous(memory_format=torch.channels_last)
+        features = self.pool(self.trunk(centred))
         out: Tensor = self.linear(features.flatten(1))
         return out
 
