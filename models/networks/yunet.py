@@ -43,7 +43,7 @@ class YuNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, stride=2, padding=1), nn.ReLU(), _Separable(16, 16))
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, stride=2, padding=1), nn.ReLU(inplace=True), _Separable(16, 16))
         widths = ((16, 32), (32, 64), (64, 64), (64, 64), (64, 64))
         self.stages = nn.ModuleList(nn.Sequential(_Separable(a, a), _Separable(a, b)) for a, b in widths)
         self.laterals = nn.ModuleList(_Separable(64, 64) for _ in STRIDES)
@@ -82,7 +82,7 @@ class _Separable(nn.Sequential):
     def __init__(self, inputs: int, outputs: int, *, activate: bool = True) -> None:
         super().__init__(nn.Conv2d(inputs, outputs, 1), nn.Conv2d(outputs, outputs, 3, padding=1, groups=outputs))
         if activate:
-            self.append(nn.ReLU())
+            self.append(nn.ReLU(inplace=True))
 
 
 def _prediction(stride: int, raw: Tensor) -> Prediction:

@@ -1,0 +1,97 @@
+"""Boxes and landmarks out of what the network says about windows, and the choice among boxes that overlap."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torchvision.ops import nms
+
+from cloak.faces import geometry
+from cloak.models.networks.yunet import Prediction
+
+
+class Candidates(NamedTuple):
+    """Places that may be faces, in the pixels of whatever was searched.
+
+    Attributes:
+        scores: float32 (K,), in [0, 1].
+        centres: float32 (K, 2).
+        extents: float32 (K, 2), width and height along the face's own axes.
+        turns: float32 (K, 2), cosine and sine of the turn of those axes.
+        landmarks: float32 (K, 5, 2), image order.
+    """
+
+    scores: Tensor
+    centres: Tensor
+    extents: Tensor
+    turns: Tensor
+    landmarks: Tensor
+
+    def __len__(self) -> int:  # type: ignore[override]  # the number of places, not of fields
+        return self.scores.shape[0]
+
+    def boxes(self) -> Tensor:
+        """Return the upright boxes (K, 4) of the ellipses in the turned boxes, which is where a face is."""
+        half = (self.extents[:, None] * torch.stack([self.turns, self.turns.flip(1)], 1) / 2).norm(dim=2)
+        return torch.cat([self.centres - half, self.centres + half], 1)
+
+    def select(self, index: Tensor) -> "Candidates":
+        """Return some of the candidates, by mask or position."""
+        return Candidates(*(tensor[index] for tensor in self))
+
+    def mapped(self, matrix: Tensor) -> "Candidates":
+        """Take the candidates through a similarity (2, 3)."""
+        scale = geometry.scale_of(matrix[None])
+        linear = matrix[:, :2]
+        return Candidates(
+            self.scores,
+            geometry.apply(matrix[None], self.centres[None])[0],
+            self.extents * scale,
+            self.turns @ linear.T / scale,
+            geometry.apply(matrix[None], self.landmarks.reshape(1, -1, 2)).reshape(-1, 5, 2),
+        )
+
+
+def join(parts: Sequence[Candidates]) -> Candidates:
+    """Put candidates in the same coordinates together."""
+    return Candidates(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+
+
+def decode(predictions: Sequence[Prediction], threshold: float) -> list[Candidates]:
+    """Read the predictions for a batch of windows.
+
+    Args:
+        predictions: of `YuNet`, one for each stride.
+        threshold: the least score, in [0, 1].
+
+    Returns:
+        For each window the candidates that reach the threshold, on the CPU.
+    """
+    windows = len(predictions[0].cls)
+    parts = [_decode_stride(prediction, threshold) for prediction in predictions]
+    joined = join([candidates for _, candidates in parts])
+    owner = torch.cat([index for index, _ in parts])
+    return [joined.select(owner == window) for window in range(windows)]
+
+
+def _decode_stride(prediction: Prediction, threshold: float) -> tuple[Tensor, Candidates]:
+    """Source: the post-processing of OpenCV's FaceDetectorYN; its points lie half a pixel right of and below ours."""
+    scores = (prediction.cls * prediction.obj).sqrt()
+    window, row, column = (scores >= threshold).nonzero(as_tuple=True)
+    cells = torch.stack([column, row], 1).float()
+    bbox = prediction.bbox[window, :, row, column].float()
+    kps = prediction.kps[window, :, row, column].float().reshape(-1, 5, 2)
+    candidates = Candidates(
+        scores[window, row, column].float(),
+        (bbox[:, :2] + cells) * prediction.stride - 0.5,
+        bbox[:, 2:].clamp(-8, 8).exp() * prediction.stride,
+        torch.tensor([1.0, 0.0], device=cells.device).expand(len(cells), 2),
+        (kps + cells[:, None]) * prediction.stride - 0.5,
+    )
+    return window.cpu(), Candidates(*(tensor.cpu() for tensor in candidates))
+
+
+def suppress(candidates: Candidates, overlap: float) -> Candidates:
+    """Keep the best of those whose boxes overlap by more than `overlap` (intersection over union), best first."""
+    return candidates.select(nms(candidates.boxes(), candidates.scores, overlap))
