@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import TypeVar
+from os import PathLike
+from typing import Any, TypeVar, overload
 
 import torch
+from PIL.Image import Image
 
 from cloak.attack import attack
 from cloak.config import AttackConfig, FacePolicy, ProtectConfig, Strength
+from cloak.conversions import like, to_photo
 from cloak.device import pick_device
 from cloak.errors import ConfigError
 from cloak.faces.composite import composite
@@ -17,7 +20,11 @@ from cloak.models import Profile
 from cloak.networks import Networks
 from cloak.photo import Face, FaceBatch, Photo
 
+_Picture = TypeVar("_Picture", Photo, torch.Tensor, Image)
 _Kind = TypeVar("_Kind", bound=StrEnum)
+
+_TOGETHER = 64
+"""Photos in memory that are cloaked together."""
 
 MIN_FACE = 24.0
 """Faces whose longer side is fewer pixels are left as they are: recognisers do not see a person in them either."""
@@ -92,6 +99,49 @@ class Cloaker:
                 device=device,
             )
         )
+
+    @overload
+    def __call__(self, photos: str | PathLike[str]) -> Photo: ...
+    @overload
+    def __call__(self, photos: _Picture) -> _Picture: ...
+    @overload
+    def __call__(self, photos: Sequence[_Picture]) -> list[_Picture]: ...
+    @overload
+    def __call__(self, photos: Sequence[str | PathLike[str]]) -> list[Photo]: ...
+    def __call__(self, photos: object) -> object:
+        """Cloak one photo or several; what comes out is of the type that went in, and what went in is unchanged.
+
+        Args:
+            photos: a photo or a sequence of them. A photo is a PIL image, a uint8 tensor (3, H, W) in RGB, a `Photo`,
+                or the path of a file, for which a `Photo` comes back. A tensor (N, 3, H, W) is N photos.
+
+        Returns:
+            A tensor for a tensor, a PIL image (RGB or RGBA, upright, without metadata) for a PIL image, a `Photo` for
+            a `Photo` or a path; a list for a sequence. A photo without faces comes back with the same pixels.
+
+        Raises:
+            ShapeError: something is not a photo.
+            PhotoError: a file cannot be read.
+            WeightsError: the networks cannot be had.
+
+        >>> from cloak import Cloaker
+        >>> cloaker = Cloaker.from_pretrained(strength="subtle")
+        >>> cloaker(torch.zeros(3, 64, 64, dtype=torch.uint8)).shape
+        torch.Size([3, 64, 64])
+        """
+        if isinstance(photos, torch.Tensor) and photos.ndim == 4:
+            return torch.stack(self._each(list(photos))) if len(photos) else photos
+        if isinstance(photos, Sequence) and not isinstance(photos, str):
+            return self._each(photos)
+        return self._each([photos])[0]
+
+    def _each(self, pictures: Sequence[Any]) -> list[Any]:
+        results: list[Any] = [None] * len(pictures)
+        for start in range(0, len(pictures), _TOGETHER):
+            photos = [to_photo(picture) for picture in pictures[start : start + _TOGETHER]]
+            for index, cloaked in self.cloak(photos):
+                results[start + index] = like(pictures[start + index], cloaked.photo)
+        return results
 
     def choose(self, photos: Sequence[Photo]) -> list[Chosen]:
         """Find faces and say which are to be cloaked, for each photo."""

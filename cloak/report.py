@@ -89,7 +89,7 @@ def _section(outcome: Outcome) -> str:
 
 def _overview(pictures: Pictures) -> str:
     before, after = _small(pictures.before.pixels), _small(pictures.after.pixels)
-    return _figures((before, after, _difference(before, after)), pictures.before, SMALL)
+    return _figures("row whole", (before, after, _difference(before, after)), pictures.before, SMALL)
 
 
 def _faces(faces: tuple[FaceVerdict, ...], pictures: Pictures) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _faces(faces: tuple[FaceVerdict, ...], pictures: Pictures) -> Iterator[str]:
         before, after = (_crop(photo.pixels, face.box) for photo in (pictures.before, pictures.after))
         yield (
             f"<h3>Face {number}, at 100%</h3>"
-            + _figures((before, after, _difference(before, after)), pictures.before, EXACT)
+            + _figures("row", (before, after, _difference(before, after)), pictures.before, EXACT)
             + _scores(face, uncloaked)
             + f"<p>How visible the change is: DSSIM {face.dssim:.4f}, tint {face.colour:.2f} and "
             f"blotches {face.luma:.2f} grey levels of 255.</p>"
@@ -118,13 +118,13 @@ def _scores(face: FaceVerdict, uncloaked: FaceVerdict) -> str:
     )
 
 
-def _figures(images: tuple[torch.Tensor, ...], photo: Photo, encoding: Encoding) -> str:
+def _figures(kind: str, images: tuple[torch.Tensor, ...], photo: Photo, encoding: Encoding) -> str:
     cells = (
         f"<figure><img alt='{caption}' width='{image.shape[2]}' height='{image.shape[1]}' "
         f"src='{_uri(image, photo, encoding)}'><figcaption>{caption}</figcaption></figure>"
         for image, caption in zip(images, COLUMNS, strict=True)
     )
-    return f"<div class='row'>{''.join(cells)}</div>"
+    return f"<div class='{kind}'>{''.join(cells)}</div>"
 
 
 def _uri(image: torch.Tensor, photo: Photo, encoding: Encoding) -> str:
