@@ -6,6 +6,7 @@ Names only: no value leaves this module.
 import re
 from collections.abc import Iterator
 
+from cloak.image.icc import DISPLAY_P3
 from cloak.image.structure import Directory, StructureError, tiff_directories, tiff_directory
 
 GPS, WHEN, DEVICE, SERIAL = "GPS position", "date and time", "camera make and model", "serial number"
@@ -90,6 +91,8 @@ def in_tiff(data: memoryview, *, container: bool = False) -> Iterator[str]:
             yield THUMBNAIL
         if entry is not None and container and tag in {0x02BC, 0x83BB, 0x8649}:
             yield from _BLOCKS[tag](entry.value)
+        if tag == 0x8773 and entry is not None and entry.value == DISPLAY_P3:
+            continue
         if name == "gps":
             yield GPS if tag in _GPS_PLACE else WHEN if tag in _GPS_WHEN else "GPS details"
         elif tag in _TAGS:

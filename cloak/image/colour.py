@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from cloak.errors import UnsupportedPhotoError
-from cloak.image.icc import BT2020, DISPLAY_P3
+from cloak.image.icc import BT2020, DISPLAY_P3, SRGB_PRIMARIES, Primaries, matrix_profile
 from cloak.photo import ColourSpace
 
 _TOLERANCE = 3  # grey levels of 255: profiles of one space differ by rounding of their curves
@@ -71,6 +71,25 @@ def profile_of(primaries: int, transfer: int) -> bytes | None:
     if transfer in {_PQ, _HLG}:
         raise UnsupportedPhotoError("a high dynamic range photo (PQ or HLG): export it as a standard one first")
     return {12: DISPLAY_P3, 9: BT2020}.get(primaries)
+
+
+def profile_of_gamma(encoded: float, chromaticities: tuple[float, ...] | None) -> bytes | None:
+    """The ICC profile for PNG's gAMA and cHRM, None where they mean sRGB or nothing that makes sense.
+
+    Args:
+        encoded: what gAMA says, the inverse of a display's gamma.
+        chromaticities: what cHRM says: CIE xy of white, red, green and blue; None for those of sRGB.
+    Source: PNG specification, third edition, sections 11.3.2.1 and 11.3.2.2.
+    """
+    primaries: Primaries = SRGB_PRIMARIES
+    if chromaticities is not None and len(chromaticities) == 8:
+        _, _, *points = chromaticities
+        primaries = ((points[0], points[1]), (points[2], points[3]), (points[4], points[5]))
+    standard = abs(encoded - 1 / 2.2) < 0.005 and np.allclose(primaries, SRGB_PRIMARIES, atol=0.005)
+    if standard or not 0.05 <= encoded <= 10 or min(y for _, y in primaries) <= 0:
+        return None
+    gamma = None if abs(encoded - 1 / 2.2) < 0.005 else 1 / encoded
+    return matrix_profile("PNG", primaries, gamma=gamma)
 
 
 def _unprofiled(image: Image.Image) -> Image.Image:

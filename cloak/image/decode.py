@@ -37,8 +37,8 @@ def decode(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
     """Read a still photo: JPEG, PNG, WebP, AVIF, HEIC or TIFF, told apart by content.
 
     The pixels are turned upright. 16 bits a channel become 8. A profile that is sRGB or Display P3 in effect leaves
-    the numbers as they are, every other one is converted to sRGB; code points (CICP) are followed, PNG's gAMA and
-    cHRM are not. Alpha that hides nothing is dropped.
+    the numbers as they are, every other one is converted to sRGB; code points (CICP) and PNG's gAMA and cHRM count
+    as profiles. Alpha that hides nothing is dropped.
     Of a multi-picture JPEG (MPO) the main picture is read.
 
     Args:

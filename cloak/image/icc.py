@@ -18,23 +18,26 @@ _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # g, a, b, c,
 
 Primaries = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 
+SRGB_PRIMARIES: Primaries = ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060))
 _P3: Primaries = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
 _BT2020: Primaries = ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))
 
 
-def matrix_profile(name: str, primaries: Primaries) -> bytes:
-    """Build an ICC 4.3 display profile with the given primaries, a D65 white and the sRGB curve.
+def matrix_profile(name: str, primaries: Primaries, *, gamma: float | None = None) -> bytes:
+    """Build an ICC 4.3 display profile with the given primaries and a D65 white.
 
     Args:
         name: description, ASCII.
         primaries: CIE xy of red, green and blue.
+        gamma: exponent of the curve; None for the sRGB curve.
 
     Returns:
         the profile, byte for byte the same on every machine.
     """
     chad = _adaptation(_xyz(_D65), np.array(_D50))
     columns = chad @ _colorants(primaries)
-    curve = b"para\0\0\0\0" + struct.pack(">HH", 3, 0) + b"".join(_fixed(value) for value in _SRGB_CURVE)
+    shape, parameters = (3, _SRGB_CURVE) if gamma is None else (0, (gamma,))
+    curve = b"para\0\0\0\0" + struct.pack(">HH", shape, 0) + b"".join(_fixed(value) for value in parameters)
     tags = [
         (b"desc", _text(name)),
         (b"cprt", _text("CC0")),

@@ -1,9 +1,11 @@
 """Say what a photo's file carries beside the picture, in people's words: names of things, never what they say."""
 
+import zlib
 from collections.abc import Callable, Iterator
 
 from cloak.errors import PhotoError
 from cloak.image import blocks, bmff
+from cloak.image.icc import DISPLAY_P3
 from cloak.image.sniff import sniff
 from cloak.image.structure import (
     EOI,
@@ -23,7 +25,6 @@ _PLAIN_PNG = frozenset(
 _PNG = {
     b"tIME": blocks.WHEN,
     b"pHYs": "resolution",
-    b"iCCP": blocks.PROFILE,
     b"caBX": blocks.CREDENTIALS,
 }
 _PLAIN_WEBP = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"})
@@ -44,7 +45,7 @@ def find(data: bytes) -> tuple[str, ...]:
     try:
         for name in _SEARCHES[sniff(data)](data):
             found.add(name)
-    except (PhotoError, StructureError, IndexError):
+    except (PhotoError, StructureError, IndexError, zlib.error):
         pass
     return tuple(sorted(found, key=str.casefold))
 
@@ -69,7 +70,7 @@ def _application(number: int, payload: memoryview) -> Iterator[str]:
     elif number == 13 and head.startswith(b"Photoshop 3.0\0"):
         yield from blocks.in_photoshop(payload[14:])
     elif number == 2 and head.startswith(b"ICC_PROFILE\0"):
-        yield blocks.PROFILE
+        yield from _profile(payload[14:])
     elif number == 2 and head.startswith(b"MPF\0"):
         yield "further images (multi-picture file)"
     elif number == 11 and b"jumb" in head:
@@ -79,6 +80,11 @@ def _application(number: int, payload: memoryview) -> Iterator[str]:
             yield blocks.THUMBNAIL
     elif not (number == 14 and head.startswith(b"Adobe")):
         yield f"application data (APP{number})"
+
+
+def _profile(profile: memoryview) -> Iterator[str]:
+    if profile != DISPLAY_P3:  # ours says nothing about anybody
+        yield blocks.PROFILE
 
 
 def _after(data: bytes, end: int) -> Iterator[str]:
@@ -96,6 +102,9 @@ def _png(data: bytes) -> Iterator[str]:
             yield from _png_text(chunk)
         elif chunk.kind in _PNG:
             yield _PNG[chunk.kind]
+        elif chunk.kind == b"iCCP":
+            packed = bytes(chunk.payload).partition(b"\0")[2][1:]
+            yield from _profile(memoryview(zlib.decompressobj().decompress(packed, len(DISPLAY_P3) + 1)))
         elif chunk.kind == b"IEND":
             yield from _after(data, chunk.end)
         elif chunk.kind not in _PLAIN_PNG:
@@ -129,8 +138,10 @@ def _webp(data: bytes) -> Iterator[str]:
             yield from blocks.in_exif(chunk.payload)
         elif chunk.kind == b"XMP ":
             yield from blocks.in_xmp(chunk.payload)
-        elif chunk.kind in {b"ICCP", b"C2PA"}:
-            yield blocks.PROFILE if chunk.kind == b"ICCP" else blocks.CREDENTIALS
+        elif chunk.kind == b"ICCP":
+            yield from _profile(chunk.payload)
+        elif chunk.kind == b"C2PA":
+            yield blocks.CREDENTIALS
         elif chunk.kind not in _PLAIN_WEBP:
             yield f"private chunk ({chunk.kind.decode('latin-1')})"
     yield from _after(data, end)
@@ -172,8 +183,8 @@ def _linked(meta: bmff.Meta) -> Iterator[str]:
         yield blocks.THUMBNAIL
     for box in meta.properties:
         kind = bytes(box.body[4:]).split(b"\0")[0]
-        if box.kind == b"colr" and box.body[:4] in {b"prof", b"rICC"}:
-            yield blocks.PROFILE
+        if box.kind == b"colr" and bytes(box.body[:4]) in {b"prof", b"rICC"}:
+            yield from _profile(box.body[4:])
         elif box.kind == b"auxC" and (b"depth" in kind.lower() or kind.endswith(b"auxid:2")):
             yield blocks.DEPTH
         elif box.kind == b"auxC" and b"gainmap" in kind.lower():

@@ -96,11 +96,17 @@ def _png(data: bytes, check: Check) -> Opened:
     if image.n_frames > 1:
         raise UnsupportedPhotoError(_ANIMATED.format(image.n_frames))
     image.load()
-    profile = None
-    if "icc_profile" not in image.info:
-        code = next((bytes(chunk.payload) for chunk in png_chunks(data) if chunk.kind == b"cICP"), b"")
-        profile = colour.profile_of(code[0], code[1]) if len(code) == 4 else None
+    profile = None if "icc_profile" in image.info else _stated_profile(data, image)
     return _finish(image, Encoding(container=Container.PNG), profile)
+
+
+def _stated_profile(data: bytes, image: PngImageFile) -> bytes | None:
+    code = next((bytes(chunk.payload) for chunk in png_chunks(data) if chunk.kind == b"cICP"), b"")
+    if len(code) == 4:
+        return colour.profile_of(code[0], code[1])
+    if "srgb" in image.info or "gamma" not in image.info:
+        return None
+    return colour.profile_of_gamma(image.info["gamma"], image.info.get("chromaticity"))
 
 
 def _webp(data: bytes, check: Check) -> Opened:
@@ -186,10 +192,18 @@ def _coded_profile(meta: bmff.Meta) -> bytes | None:
 
 
 def _finish(image: Image.Image, encoding: Encoding, profile: bytes | None = None, *, coded_size: int = 0) -> Opened:
-    orientation = 1 if encoding.container is Container.HEIC else image.getexif().get(ExifTags.Base.Orientation, 1)
+    orientation = 1 if encoding.container is Container.HEIC else _orientation(image)
     profile = profile or image.info.get("icc_profile")
     picture, alpha = _split(image)
     return Opened(picture, alpha, orientation, profile, encoding, coded_size)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # the picture is whole even where its EXIF block is damaged in ways only Pillow knows
+        return 1
+    return value if isinstance(value, int) else 1
 
 
 def _split(image: Image.Image) -> tuple[Image.Image, NDArray[np.uint8] | None]:

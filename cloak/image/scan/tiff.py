@@ -62,11 +62,12 @@ def _strips(directory: Directory, length: int) -> list[tuple[int, int]]:
 
 
 def _check_pixels(directory: Directory, strips: list[memoryview]) -> None:
-    numbers = [directory.integers(tag) for tag in (_WIDTH, _HEIGHT, _SAMPLES, _ROWS, _COMPRESSION)]
+    numbers = [directory.integers(tag) for tag in (_WIDTH, _HEIGHT, _ROWS, _COMPRESSION)]
     bits = set(directory.integers(_BITS))
     if not all(numbers) or bits != {8} or directory.integers(284) not in {(), (1,)}:
         raise ResidueError("TIFF: a layout that we do not write")
-    width, height, samples, rows, compression = (number[0] for number in numbers)
+    width, height, rows, compression = (number[0] for number in numbers)
+    samples = (directory.integers(_SAMPLES) or (1,))[0]
     if not rows or len(strips) != -(-height // rows) or compression not in {_RAW, _DEFLATE}:
         raise ResidueError("TIFF: a layout that we do not write")
     for index, strip in enumerate(strips):
