@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cloak.models.networks.mobilefacenet import ConvBlock, fold_norm
+from cloak.models.networks.mobilefacenet import Activated, Pointwise, fold_norm
 from cloak.models.readers.onnx import read_initialisers
 
 # Width and stride of each depthwise-separable pair after the stem.
@@ -23,10 +23,11 @@ class SFace(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        blocks = [ConvBlock(3, _STEM, 3)]
+        blocks = [Activated(nn.Conv2d(3, _STEM, 3, padding=1))]
         channels = _STEM
         for width, stride in _PAIRS:
-            blocks += [ConvBlock(channels, channels, 3, stride, groups=channels), ConvBlock(channels, width)]
+            depthwise = nn.Conv2d(channels, channels, 3, stride, padding=1, groups=channels)
+            blocks += [Activated(depthwise), Activated(Pointwise(channels, width))]
             channels = width
         self.trunk = nn.Sequential(*blocks)
         self.linear = nn.Linear(channels * 7 * 7, 128)

@@ -2,14 +2,25 @@
 
 import dataclasses
 import hashlib
+import json
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image, ImageOps
 
 from cloak.models import Artifact, artifact, fetch
 from cloak.models.registry import Package
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+DATA = Path(__file__).parents[1] / "data"
+FACES = {  # left, top, right, bottom of a face in each photo
+    "collins.png": (160, 52, 290, 182),
+    "phone.jpg": (127, 90, 397, 360),
+    "workers.jpg": (127, 40, 217, 130),
+}
 WHEEL = "toy_weights-1.0-py3-none-any.whl"
 
 
@@ -68,3 +79,45 @@ def relist(monkeypatch):
 
 def _list(toy: Artifact, monkeypatch) -> None:
     monkeypatch.setattr(fetch, "artifact", lambda name: {"toy": toy}.get(name) or artifact(name))
+
+
+@pytest.fixture(scope="session")
+def crops():
+    """Real faces at a size: uint8 (3, 3, size, size), RGB, not aligned."""
+
+    def cut(size: int) -> torch.Tensor:
+        faces = []
+        for name, box in FACES.items():
+            with Image.open(EXAMPLES / name) as photo:
+                upright = ImageOps.exif_transpose(photo).convert("RGB")
+            face = upright.resize((size, size), Image.Resampling.BICUBIC, box=box)
+            faces.append(torch.from_numpy(np.array(face)).permute(2, 0, 1))
+        return torch.stack(faces)
+
+    return cut
+
+
+@pytest.fixture(scope="session")
+def matches_golden():
+    """Fail unless a network answers a fixed pattern as it did when its committed answer was written."""
+
+    def check(name: str, network: torch.nn.Module, size: int) -> None:
+        pattern = torch.linspace(0, 400, 2 * 3 * size * size, dtype=torch.float64).sin().mul(0.5).add(0.5)
+        with torch.inference_mode():
+            answers = network(pattern.float().view(2, 3, size, size))
+        found = {"first": answers[:, :16].tolist(), "norms": answers.norm(dim=1).tolist()}
+        file = DATA / f"golden_{name}.json"
+        assert file.exists(), f"write this to {file}: {json.dumps(found)}"
+        golden = json.loads(file.read_text())
+        norms = torch.tensor(golden["norms"])
+        advice = f"if the change is meant, write this to {file}: {json.dumps(found)}"
+        torch.testing.assert_close(answers.norm(dim=1), norms, rtol=1e-4, atol=0, msg=advice)
+        torch.testing.assert_close(
+            answers[:, :16] / norms[:, None],
+            torch.tensor(golden["first"]) / norms[:, None],
+            rtol=0,
+            atol=1e-4,
+            msg=advice,
+        )
+
+    return check
