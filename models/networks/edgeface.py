@@ -100,10 +100,8 @@ class AttentionBlock(nn.Module):
 
     def __init__(self, width: int, splits: int, places: int) -> None:
         super().__init__()
-        self.part = math.ceil(width / splits)
-        self.convs = nn.ModuleList(
-            nn.Conv2d(self.part, self.part, 3, padding=1, groups=self.part) for _ in range(splits - 1)
-        )
+        part = math.ceil(width / splits)
+        self.convs = nn.ModuleList(nn.Conv2d(part, part, 3, padding=1, groups=part) for _ in range(splits - 1))
         self.positions = nn.Parameter(torch.zeros(1, places, width)) if places else None
         self.norm_xca = nn.LayerNorm(width, _EPS)
         self.xca = CrossCovariance(width)
@@ -112,7 +110,7 @@ class AttentionBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Apply the block."""
-        parts = features.split(self.part, 1)
+        parts = features.chunk(len(self.convs) + 1, 1)
         mixed = [self.convs[0](parts[0])]
         for conv, part in zip(self.convs[1:], parts[1:-1], strict=True):
             mixed.append(conv(mixed[-1] + part))

@@ -66,9 +66,9 @@ class PairedConv(nn.Conv2d):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) -> the same shape."""
-        width = features.shape[1]
-        partners = features.permute(0, 2, 3, 1).unflatten(3, (-1, 2)).flip(4).flatten(3).permute(0, 3, 1, 2)
-        pairs = self.weight.unflatten(0, (-1, 2))  # (pair, which of it out, which of it in, 3, 3)
+        count, width, *size = features.shape
+        partners = features.permute(0, 2, 3, 1).reshape(count, *size, -1, 2).flip(4).flatten(3).permute(0, 3, 1, 2)
+        pairs = self.weight.reshape(-1, 2, 2, 3, 3)  # (pair, which of it out, which of it in, ...)
         own, other = (
             weight.diagonal(0, 1, 2).permute(0, 3, 1, 2).reshape(width, 1, 3, 3) for weight in (pairs, pairs.flip(2))
         )
