@@ -71,22 +71,65 @@ BUDGETS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Views:
+    """How far views are from the ideal one.
+
+    Attributes:
+        landmarks: standard deviation of each landmark coordinate, in eye distances; detectors differ by that much.
+        scale: standard deviation of the log scale of the crop.
+        rotation: standard deviation in radians.
+        shift: standard deviation in units of the crop.
+        degrade: probability that a view is blurred, resized or noisy.
+        flip: probability that a view is mirrored.
+    """
+
+    landmarks: float = 0.03
+    scale: float = 0.05
+    rotation: float = 0.03
+    shift: float = 0.0
+    degrade: float = 0.75
+    flip: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("landmarks", "scale", "rotation", "shift"):
+            if not 0 <= getattr(self, name) <= 0.5:
+                raise ConfigError(f"{name} must be in [0, 0.5], got {getattr(self, name):g}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttackConfig:
     """How a cloak is searched for.
 
     Attributes:
         budget: what may be seen.
+        views: how far from the ideal one the views are that surrogates get.
         steps: gradient steps; each uses one surrogate.
+        rate: size of the first step, in units of the whole budget; it falls along a cosine.
+        momentum: share of the old direction in the new one.
+        smooth: weight of the blurred gradient beside the gradient.
+        smooth_sigma: sigma of that blur in pixels.
+        margin: how unlike itself a face shall become: a cosine of -margin.
         seed: of every random draw.
     """
 
     budget: Budget = field(default_factory=Budget)
+    views: Views = field(default_factory=Views)
     steps: int = 120
+    rate: float = 0.1
+    momentum: float = 0.9
+    smooth: float = 0.0
+    smooth_sigma: float = 2.0
+    margin: float = 0.3
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError(f"steps must be at least 1, got {self.steps}")
+        if self.rate <= 0 or not 0 <= self.momentum < 1 or self.smooth < 0 or self.smooth_sigma <= 0:
+            raise ConfigError(
+                "rate and smooth_sigma must be over 0, momentum in [0, 1) and smooth at least 0, got "
+                f"{self.rate:g}, {self.smooth_sigma:g}, {self.momentum:g} and {self.smooth:g}"
+            )
 
     @classmethod
     def preset(cls, strength: Strength = Strength.BALANCED, *, seed: int = 0) -> "AttackConfig":

@@ -7,14 +7,13 @@ Source: Athalye et al. 2018 (expectation over transformation); Xie et al. 2019 (
 All faces of a batch get the same draws, so that a face is cloaked the same alone and in company.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 
 from cloak.attack.budget import blur, gaussian
-from cloak.errors import ConfigError
+from cloak.config import Views
 from cloak.faces.geometry import similarity, warp
 
 
@@ -32,32 +31,6 @@ class Surrogate(Protocol):
     def __call__(self, faces: torch.Tensor, /) -> torch.Tensor:
         """Embed float (N, 3, s, s), RGB in [0, 1], as L2-normalised float (N, D)."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Views:
-    """How far views are from the ideal one.
-
-    Attributes:
-        landmarks: standard deviation of each landmark coordinate, in eye distances; detectors differ by that much.
-        scale: standard deviation of the log scale of the crop.
-        rotation: standard deviation in radians.
-        shift: standard deviation in units of the crop.
-        degrade: probability that a view is blurred, resized or noisy.
-        flip: probability that a view is mirrored.
-    """
-
-    landmarks: float = 0.03
-    scale: float = 0.05
-    rotation: float = 0.03
-    shift: float = 0.0
-    degrade: float = 0.75
-    flip: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("landmarks", "scale", "rotation", "shift"):
-            if not 0 <= getattr(self, name) <= 0.5:
-                raise ConfigError(f"{name} must be in [0, 0.5], got {getattr(self, name):g}")
 
 
 def align(images: torch.Tensor, landmarks: torch.Tensor, surrogate: Surrogate) -> torch.Tensor:
@@ -90,7 +63,9 @@ def look(
     seen = warp(images, to_crop, size, antialias=bool(pick[0] < 0.5))
     if pick[1] < views.flip:
         seen = seen.flip(-1)
-    return _degrade(seen, float(pick[2] / views.degrade), float(pick[3]), generator) if pick[2] < views.degrade else seen
+    return (
+        _degrade(seen, float(pick[2] / views.degrade), float(pick[3]), generator) if pick[2] < views.degrade else seen
+    )
 
 
 def _jitter(to_crop: torch.Tensor, views: Views, draw: torch.Tensor, size: int) -> torch.Tensor:

@@ -1,0 +1,129 @@
+"""The search for deltas: a loop with four hooks.
+
+To try an idea, subclass `Attack` and replace one of `start`, `objective`, `step` or `project`; the rest stays as it is.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from cloak.attack.budget import blur, gaussian
+from cloak.attack.objectives import dodge
+from cloak.attack.projection import fit, project
+from cloak.attack.scene import Scene
+from cloak.attack.views import Surrogate, align, look
+from cloak.config import AttackConfig
+from cloak.errors import ConfigError
+from cloak.photo import FaceBatch
+
+
+class Attack:
+    """Finds deltas that lower an objective on random surrogates and views, inside a visibility budget.
+
+    Steps are steepest descent in the budget's own metric: each face's gradient is scaled by what a change costs there
+    (`Scene.unit`), given more weight where it is smooth (which costs least of all), and normalised; so every step spends
+    the same share of the budget, whatever the surrogate. One surrogate a step, with momentum over them all.
+
+    Args:
+        surrogates: at least one.
+        config: budget, steps, step sizes, views, seed.
+
+    Raises:
+        ConfigError: there is no surrogate.
+
+    Source: Madry et al. 2018 (projected gradient descent), Dong et al. 2018 (momentum); attack steps in the metric of
+        the distance follow Rony et al. 2019.
+    """
+
+    def __init__(self, surrogates: Sequence[Surrogate], config: AttackConfig) -> None:
+        if not surrogates:
+            raise ConfigError("an attack needs at least one surrogate, got none")
+        self.surrogates = tuple(surrogates)
+        self.config = config
+
+    def __call__(self, batch: FaceBatch) -> torch.Tensor:
+        """Search.
+
+        Args:
+            batch: any number of faces of one frame size, on any device.
+
+        Returns:
+            float32 (N, 3, S, S) on the surrogates' device, inside the budget, zero where the masks are, and such that
+            crops + deltas are in [0, 1].
+        """
+        device = self.surrogates[0].template.device
+        scene = Scene.of(batch, device)
+        generator = torch.Generator().manual_seed(self.config.seed)
+        with torch.no_grad():
+            references = [surrogate(align(scene.crops, scene.landmarks, surrogate)) for surrogate in self.surrogates]
+        deltas, momentum = self.start(scene), torch.zeros_like(scene.crops)
+        for step, index in enumerate(self._order(generator)):
+            gradient = self._gradient(deltas, scene, index, references[index], generator)
+            deltas, momentum = self.step(deltas, gradient, momentum, scene, step / self.config.steps)
+            deltas = self.project(deltas, scene)
+        return fit(deltas, scene, self.config.budget)
+
+    def start(self, scene: Scene) -> torch.Tensor:
+        """Return the first deltas, float (N, 3, S, S)."""
+        return torch.zeros_like(scene.crops)
+
+    def objective(self, embeddings: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
+        """Return the losses (N,) of embeddings (N, D), given those of the clean faces."""
+        return dodge(embeddings, references, self.config.margin)
+
+    def step(
+        self, deltas: torch.Tensor, gradient: torch.Tensor, momentum: torch.Tensor, scene: Scene, progress: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Move against the gradient.
+
+        Args:
+            deltas: float (N, 3, S, S).
+            gradient: of the objective by the deltas, the same shape.
+            momentum: what the last step returned.
+            scene: the batch.
+            progress: share of the steps done, in [0, 1).
+
+        Returns:
+            new deltas, new momentum.
+        """
+        config = self.config
+        gradient = _unit(gradient * scene.unit)
+        kernel = gaussian(
+            torch.tensor([config.smooth_sigma], device=gradient.device), radius=round(3 * config.smooth_sigma)
+        )
+        momentum = config.momentum * momentum + gradient + config.smooth * blur(gradient, kernel)
+        rate = config.rate * (0.5 + 0.5 * math.cos(math.pi * progress)) + config.rate / 50
+        size = rate * math.sqrt(2 * config.budget.dssim)  # the whole budget is a step of 1
+        return deltas - size * scene.unit * _unit(momentum), momentum
+
+    def project(self, deltas: torch.Tensor, scene: Scene) -> torch.Tensor:
+        """Return deltas inside the budget."""
+        return project(deltas, scene, self.config.budget)
+
+    def _gradient(
+        self, deltas: torch.Tensor, scene: Scene, index: int, references: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
+        deltas = deltas.detach().requires_grad_(True)
+        surrogate = self.surrogates[index]
+        view = look(scene.apply(deltas), scene.landmarks, surrogate, self.config.views, generator)
+        loss = self.objective(surrogate(view), references).sum()
+        (gradient,) = torch.autograd.grad(loss, deltas)
+        return gradient
+
+    def _order(self, generator: torch.Generator) -> list[int]:
+        """Return which surrogate each step uses: all of them in turn, in an order drawn anew each round."""
+        count = len(self.surrogates)
+        rounds = -(-self.config.steps // count)
+        order = [index for _ in range(rounds) for index in torch.randperm(count, generator=generator).tolist()]
+        return order[: self.config.steps]
+
+
+def _unit(values: torch.Tensor) -> torch.Tensor:
+    """Scale each (3, S, S) to a root mean square of 1."""
+    return values / values.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
+
+
+def attack(batch: FaceBatch, surrogates: Sequence[Surrogate], config: AttackConfig) -> torch.Tensor:
+    """Cloak a batch of faces: `Attack(surrogates, config)(batch)`."""
+    return Attack(surrogates, config)(batch)
