@@ -4,7 +4,7 @@ Three numbers, because no single one is what people see. SSIM is blind to smooth
 at a good DSSIM; the low-passed colour and luma catch tints and blotches; DSSIM catches grain.
 
 Convention:
-    Images are float (N, 3, S, S), RGB in [0, 1]. Weights are (N, 1, S, S), sum to 1 for each image and say where to measure.
+    Images are float (N, 3, S, S), RGB in [0, 1]. Weights are (N, 1, S, S) and say where to measure: they sum to 1.
 """
 
 from dataclasses import dataclass

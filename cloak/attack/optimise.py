@@ -22,8 +22,8 @@ class Attack:
     """Finds deltas that lower an objective on random surrogates and views, inside a visibility budget.
 
     Steps are steepest descent in the budget's own metric: each face's gradient is scaled by what a change costs there
-    (`Scene.unit`), given more weight where it is smooth (which costs least of all), and normalised; so every step spends
-    the same share of the budget, whatever the surrogate. One surrogate a step, with momentum over them all.
+    (`Scene.unit`), given more weight where it is smooth (which costs least of all), and normalised; so every step
+    spends the same share of the budget, whatever the surrogate. One surrogate a step, with momentum over them all.
 
     Args:
         surrogates: at least one.
