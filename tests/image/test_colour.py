@@ -15,7 +15,7 @@ from cloak.image.icc import BT2020, DISPLAY_P3, SRGB_PRIMARIES, matrix_profile
 from cloak.image.strip import strip
 from cloak.photo import ColourSpace
 
-from .dirty import profile, scene
+from .dirty import chunk, profile, scene
 
 ADOBE_RGB = matrix_profile("wide", ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), gamma=563 / 256)
 
@@ -44,7 +44,9 @@ def test_the_canonical_profile_is_the_same_everywhere():
 
 def test_littlecms_reads_the_canonical_profile_as_display_p3():
     srgb = ImageCms.createProfile("sRGB")
-    corners = Image.fromarray(np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [90, 90, 90]]], np.uint8))
+    corners = Image.fromarray(
+        np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [90, 90, 90]]], np.uint8)
+    )
     moved = np.asarray(convert(corners, srgb, opened(DISPLAY_P3)))[0].tolist()
     assert moved == [[234, 51, 35], [117, 251, 76], [0, 0, 245], [255, 255, 255], [90, 90, 90]]
 
@@ -102,8 +104,6 @@ def test_png_gamma_counts_as_a_profile():
 
 
 def _gama(value):
-    from .dirty import chunk
-
     return chunk(b"gAMA", value.to_bytes(4, "big"))
 
 

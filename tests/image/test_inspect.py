@@ -25,11 +25,14 @@ PHONE = {
 
 @pytest.mark.parametrize("container", ["jpeg", "png", "webp", "avif", "heic"])
 def test_all_that_a_phone_writes_is_named(container):
-    assert set(find(DIRTY[container]())) >= PHONE
+    # Pillow lays the EXIF block of an AVIF out anew and leaves the thumbnail behind.
+    assert set(find(DIRTY[container]())) >= PHONE - ({"thumbnail"} if container == "avif" else set())
 
 
 def test_what_only_one_container_holds_is_named():
-    assert {"IPTC", "Photoshop resources", "content credentials (C2PA)", "application data (APP5)"} <= set(find(dirty_jpeg()))
+    assert {"IPTC", "Photoshop resources", "content credentials (C2PA)", "application data (APP5)"} <= set(
+        find(dirty_jpeg())
+    )
     assert {"motion photo", "data after the end of the image"} <= set(find(dirty_jpeg()))
     assert {"text", "private chunk (prVt)", "resolution", "data after the end of the image"} <= set(find(dirty_png()))
     assert {"motion photo", "thumbnail"} <= set(find(dirty_heic()))

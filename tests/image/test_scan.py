@@ -1,5 +1,6 @@
 """The second reader lets through what we write, and nothing that anybody could add to it."""
 
+import contextlib
 import io
 import struct
 
@@ -50,17 +51,18 @@ def save(container, **options):
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("container", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
-@pytest.mark.parametrize("extra", [{"exif": exif()}, {"icc_profile": profile()}, {"xmp": xmp()}, {"dpi": (72, 72)}])
+@pytest.mark.parametrize(
+    ("container", "extra"),
+    [
+        *((container, {"exif": exif()}) for container in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF")),
+        *((container, {"icc_profile": profile()}) for container in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF")),
+        *((container, {"xmp": xmp()}) for container in ("JPEG", "WEBP", "AVIF")),
+        *((container, {"dpi": (72, 72)}) for container in ("PNG", "TIFF")),
+    ],
+)
 def test_each_kind_of_metadata_alone_is_refused(container, extra):
-    if container == "PNG" and "xmp" in extra:
-        pytest.skip("Pillow writes XMP into a PNG as text")
-    data = save(container, **extra)
-    # JFIF and what Pillow ignores: nothing was added that could say anything.
-    if "dpi" in extra and container != "TIFF" and container != "PNG":
-        return
     with pytest.raises(ResidueError):
-        scan(data)
+        scan(save(container, **extra))
 
 
 def test_a_comment_a_thumbnail_and_iptc_are_refused_in_jpeg():
@@ -97,21 +99,21 @@ def test_overwritten_bytes_never_crash_the_scan(container, place, value):
     data = bytearray(CLEAN[container])
     start = int(place * min(len(data), 700))
     data[start : start + len(value)] = value
-    try:
+    with contextlib.suppress(ResidueError):
         scan(bytes(data))
-    except ResidueError as error:
-        assert str(error)
 
 
 @MANY
-@given(marker=st.sampled_from([m for m in range(0xC0, 0xFF) if not 0xD0 <= m <= 0xD9]), payload=PAYLOADS, data=st.data())
+@given(
+    marker=st.sampled_from([m for m in range(0xC0, 0xFF) if not 0xD0 <= m <= 0xD9]), payload=PAYLOADS, data=st.data()
+)
 def test_any_segment_inserted_into_a_jpeg_is_refused(marker, payload, data):
     clean_file = CLEAN["jpeg"]
     starts = [piece.start for piece in jpeg_segments(clean_file)][1:]
     # A well-formed table could be there rightfully; one of these random bytes is not.
     position = data.draw(st.sampled_from(starts))
-    if marker in {0xC4, 0xDB, 0xDD}:
-        payload += b"\0"
+    if marker == 0xDD:
+        payload += b"\0\0\0"
     with pytest.raises(ResidueError):
         scan(clean_file[:position] + segment(marker, payload) + clean_file[position:])
 
@@ -125,7 +127,9 @@ def test_any_chunk_inserted_into_a_png_is_refused(kind, payload, data):
         scan(clean_file[:position] + chunk(kind, payload) + clean_file[position:])
 
 
-@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME", b"pHYs", b"sPLT", b"prVt", b"caBX", b"acTL"])
+@pytest.mark.parametrize(
+    "kind", [b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME", b"pHYs", b"sPLT", b"prVt", b"caBX", b"acTL"]
+)
 def test_known_private_and_text_chunks_are_refused(kind):
     with pytest.raises(ResidueError, match=kind.decode()):
         scan(CLEAN["png"][:33] + chunk(kind, b"a\0b") + CLEAN["png"][33:])
@@ -195,7 +199,9 @@ def test_any_tag_added_to_a_tiff_is_refused(tag, kind, value):
         scan(even[:4] + struct.pack("<I", len(even)) + even[8:] + new)
 
 
-@pytest.mark.parametrize("data", [b"", b"\0", b"GIF89a", b"II*\0", b"\xff\xd8", b"RIFF\0\0\0\0WEBP", b"\0\0\0\x08ftyp", b"x" * 99])
+@pytest.mark.parametrize(
+    "data", [b"", b"\0", b"GIF89a", b"II*\0", b"\xff\xd8", b"RIFF\0\0\0\0WEBP", b"\0\0\0\x08ftyp", b"x" * 99]
+)
 def test_an_unknown_or_empty_container_is_refused(data):
     with pytest.raises(ResidueError):
         scan(data)
@@ -227,9 +233,7 @@ def test_metadata_inside_an_av1_picture_is_refused():
 
 
 def test_encode_scans_what_it_wrote(monkeypatch):
-    from cloak.image import encode as module
-
-    monkeypatch.setattr(module, "write", lambda *_: save("JPEG", exif=exif()))
+    monkeypatch.setattr("cloak.image.encode.write", lambda *_: save("JPEG", exif=exif()))
     with pytest.raises(ResidueError, match="APP1"):
         encode(strip(Photo(pixels=photo(scene(), "jpeg").pixels, encoding=Encoding(container=Container.JPEG))))
 

@@ -26,9 +26,11 @@ def scan(data: bytes) -> None:
         marker = segment.kind[0] if segment.kind else 0
         if segment.start != expected or (len(segment.payload) == 0) != (marker in {_SOI, EOI}):
             raise ResidueError(f"JPEG: fill bytes or an empty segment at offset {expected}")
-        once = marker in {_SOI, _APP0, _APP2, _APP14}
+        once = marker in {_SOI, _APP0, _APP2, _APP14, _DRI}
         if once and marker in seen:
             raise ResidueError(f"JPEG: marker {marker:02x} is there twice")
+        if marker == SOS and segment.end == segment.start + 4 + len(segment.payload):
+            raise ResidueError(f"JPEG: a scan without data at offset {expected}")
         if (expected == 0) != (marker == _SOI):
             raise ResidueError("JPEG: it does not start with SOI alone")
         _check(marker, segment)
@@ -66,9 +68,9 @@ def _structural(marker: int, payload: bytes) -> bool:
     if marker == _DHT:
         return _tables(payload, lambda rest: 17 + sum(rest[1:17]))
     if marker in _FRAMES:
-        return len(payload) >= 6 and len(payload) == 6 + 3 * payload[5]
+        return len(payload) >= 6 and 1 <= payload[5] <= 4 and len(payload) == 6 + 3 * payload[5]
     if marker == SOS:
-        return len(payload) == 4 + 2 * payload[0]
+        return 1 <= payload[0] <= 4 and len(payload) == 4 + 2 * payload[0]
     return marker == _DRI and len(payload) == 2
 
 
