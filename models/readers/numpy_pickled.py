@@ -83,6 +83,10 @@ def _encode(text: str, _encoding: str) -> bytes:
     return text.encode("latin1")  # how protocol 2 keeps bytes; the codec is always latin1
 
 
+def _no_bytes() -> bytes:
+    return b""  # which protocol 2 keeps as a call without arguments
+
+
 def _arrays_to_tensors(value: Any) -> Any:  # noqa: ANN401 -- a pickle can hold anything
     match value:
         case _Array():
@@ -95,7 +99,7 @@ def _arrays_to_tensors(value: Any) -> Any:  # noqa: ANN401 -- a pickle can hold 
 
 
 _NUMPY: dict[str, object] = {"collections.OrderedDict": OrderedDict, "_codecs.encode": _encode, "numpy.dtype": _Dtype}
-_NUMPY["numpy.ndarray"] = _Array
+_NUMPY |= {"numpy.ndarray": _Array, "__builtin__.bytes": _no_bytes}
 for _core in ("numpy.core", "numpy._core"):  # before and since numpy 2
     _NUMPY[f"{_core}.multiarray._reconstruct"] = _Array
     _NUMPY[f"{_core}.multiarray.scalar"] = _scalar

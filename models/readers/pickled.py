@@ -37,6 +37,7 @@ _STORAGES = {
 DAMAGE = (
     pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError, RuntimeError,
     OverflowError, MemoryError, RecursionError, UnicodeError, zipfile.BadZipFile, zlib.error, struct.error,
+    WeightsError,
 )  # fmt: skip
 
 
@@ -236,6 +237,8 @@ def _device(*_: object) -> str:
 
 
 _TORCH: dict[str, object] = {
+    "builtins.set": set,
+    "__builtin__.set": set,
     "collections.OrderedDict": OrderedDict,
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
     "torch._utils._rebuild_parameter": _rebuild_parameter,
