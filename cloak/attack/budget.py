@@ -149,7 +149,7 @@ def blur(images: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
     """Convolve images (N, C, H, W) with kernels (N or 1, K) along both axes, borders replicated."""
     count, channels, height, width = images.shape
     radius = kernels.shape[1] // 2
-    weights = kernels.expand(count, -1).repeat_interleave(channels, 0)[:, None, None, :]
+    weights = kernels.to(images).expand(count, -1).repeat_interleave(channels, 0)[:, None, None, :]
     flat = F.pad(images.reshape(1, count * channels, height, width), [radius] * 4, mode="replicate")
     flat = F.conv2d(flat, weights, groups=count * channels)
     flat = F.conv2d(flat, weights.transpose(2, 3), groups=count * channels)
