@@ -151,6 +151,7 @@ def _sources(wanted: Artifact) -> Iterator[_Source]:
 
 def _given(wanted: Artifact, file: Path, scratch: Path) -> Path:
     """Take the original, or the archive of its package, from where the user has it."""
+    _say(f"Taking {wanted.name} from {file}; licence: {wanted.licence}")
     try:
         found = _sha256(file)
     except OSError as error:
