@@ -14,6 +14,7 @@ _LUMA = np.fromstring(
 )
 _TILE = 256
 _TILES = 9
+_TINY, _TINY_QUALITY = 64 * 64, 85  # so small a file is all header
 _FIRST_TRIES = (55, 85)
 _RANGE = (20, 95)
 
@@ -53,6 +54,8 @@ def matching_quality(
         coded_size: bytes of the coded picture, metadata aside.
         compress: size in bytes of the given pixels at the given quality.
     """
+    if pixels.shape[0] * pixels.shape[1] < _TINY:
+        return _TINY_QUALITY
     sample = mosaic(pixels)
     target = np.log(max(coded_size, 1) * sample.size / pixels.size)
     settings = list(_FIRST_TRIES)
