@@ -1,17 +1,18 @@
 """Boxes and landmarks out of what the network says about windows, and the choice among boxes that overlap."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.ops import nms
+from torchvision.ops import box_area, nms
 
 from cloak.faces import geometry
 from cloak.models.networks.yunet import Prediction
 
 
-class Candidates(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Candidates:
     """Places that may be faces, in the pixels of whatever was searched.
 
     Attributes:
@@ -28,7 +29,7 @@ class Candidates(NamedTuple):
     turns: Tensor
     landmarks: Tensor
 
-    def __len__(self) -> int:  # type: ignore[override]  # the number of places, not of fields
+    def __len__(self) -> int:
         return self.scores.shape[0]
 
     def boxes(self) -> Tensor:
@@ -38,7 +39,11 @@ class Candidates(NamedTuple):
 
     def select(self, index: Tensor) -> "Candidates":
         """Return some of the candidates, by mask or position."""
-        return Candidates(*(tensor[index] for tensor in self))
+        return self._each(lambda tensor: tensor[index])
+
+    def cpu(self) -> "Candidates":
+        """Return them on the CPU."""
+        return self._each(Tensor.cpu)
 
     def mapped(self, matrix: Tensor) -> "Candidates":
         """Take the candidates through a similarity (2, 3)."""
@@ -52,10 +57,22 @@ class Candidates(NamedTuple):
             geometry.apply(matrix[None], self.landmarks.reshape(1, -1, 2)).reshape(-1, 5, 2),
         )
 
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Return the fields in order."""
+        return (self.scores, self.centres, self.extents, self.turns, self.landmarks)
+
+    def _each(self, function: Callable[[Tensor], Tensor]) -> "Candidates":
+        return Candidates(*map(function, self.tensors()))
+
+
+def nothing() -> Candidates:
+    """Return no candidates."""
+    return Candidates(torch.zeros(0), torch.zeros(0, 2), torch.zeros(0, 2), torch.zeros(0, 2), torch.zeros(0, 5, 2))
+
 
 def join(parts: Sequence[Candidates]) -> Candidates:
     """Put candidates in the same coordinates together."""
-    return Candidates(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+    return Candidates(*(torch.cat(same) for same in zip(*(part.tensors() for part in parts), strict=True)))
 
 
 def decode(predictions: Sequence[Prediction], threshold: float) -> list[Candidates]:
@@ -89,9 +106,29 @@ def _decode_stride(prediction: Prediction, threshold: float) -> tuple[Tensor, Ca
         torch.tensor([1.0, 0.0], device=cells.device).expand(len(cells), 2),
         (kps + cells[:, None]) * prediction.stride - 0.5,
     )
-    return window.cpu(), Candidates(*(tensor.cpu() for tensor in candidates))
+    return window.cpu(), candidates.cpu()
 
 
-def suppress(candidates: Candidates, overlap: float) -> Candidates:
-    """Keep the best of those whose boxes overlap by more than `overlap` (intersection over union), best first."""
-    return candidates.select(nms(candidates.boxes(), candidates.scores, overlap))
+def suppress(candidates: Candidates, overlap: float, *, inside: float = 1.0) -> Candidates:
+    """Keep the best of the candidates that are the same face, best first.
+
+    Args:
+        candidates: in one frame.
+        overlap: two boxes whose intersection over union is greater are the same face.
+        inside: so are two whose intersection over the smaller one is greater: parts of a large face look like faces.
+    """
+    candidates = candidates.select(nms(candidates.boxes(), candidates.scores, overlap))
+    if inside >= 1 or len(candidates) == 0:
+        return candidates
+    boxes = candidates.boxes()
+    areas = box_area(boxes)
+    corners = torch.cat(
+        [torch.maximum(boxes[:, None, :2], boxes[:, :2]), torch.minimum(boxes[:, None, 2:], boxes[:, 2:])], 2
+    )
+    shared = (corners[..., 2:] - corners[..., :2]).clamp(min=0).prod(2)
+    same = shared > inside * torch.minimum(areas[:, None], areas)
+    kept: list[int] = []
+    for i in range(len(candidates)):
+        if not same[i, kept].any():
+            kept.append(i)
+    return candidates.select(torch.tensor(kept))

@@ -6,6 +6,7 @@ upright and at the size at which the network is most exact: it decides what is a
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from cloak.errors import ConfigError
 from cloak.faces import geometry
-from cloak.faces.candidates import Candidates, decode, join, suppress
+from cloak.faces.candidates import Candidates, decode, join, nothing, suppress
 from cloak.faces.pyramid import Level, Window, pyramid, windows
 from cloak.models.networks.yunet import MULTIPLE, YuNet
 from cloak.photo import Face, check_image
@@ -31,6 +32,9 @@ _LOOK_FACE = 208.0
 _ENLARGE = 3.0
 """The most a face is enlarged for the second look: the network does not know blur."""
 
+_INSIDE = 0.6
+"""A box of which more than this lies in a better one is a part of that face."""
+
 _UPRIGHT = torch.tensor([[-0.5, -0.42], [0.5, -0.42], [0.0, 0.1], [-0.4, 0.58], [0.4, 0.58]])
 """The five landmarks of an upright face, in eye distances."""
 
@@ -40,7 +44,7 @@ class Detector:
 
     Args:
         network: the detection network, already on its device.
-        threshold: the least score of a face in the second look, in (0, 1].
+        threshold: the least score of a face, in (0, 1]: the geometric mean of what the two steps say.
         search_threshold: the least score of a place worth a second look, in (0, 1].
         overlap: boxes that overlap by more (intersection over union) are the same face.
         batch_pixels: how many pixels the network sees at once, which is what bounds the memory.
@@ -53,7 +57,7 @@ class Detector:
         self,
         network: YuNet,
         *,
-        threshold: float = 0.6,
+        threshold: float = 0.65,
         search_threshold: float = 0.3,
         overlap: float = 0.3,
         batch_pixels: int = 2**20,
@@ -99,8 +103,8 @@ class Detector:
 
     def _detect(self, image: Tensor) -> list[Face]:
         levels = pyramid(image.cpu())
-        places = suppress(self._search(windows(levels)), self.overlap)
-        found = suppress(self._look_again(levels, places), self.overlap)
+        places = suppress(self._search(windows(levels)), self.overlap, inside=_INSIDE)
+        found = suppress(self._look_again(levels, places), self.overlap, inside=_INSIDE)
         faces = [
             Face(box=(left, top, right, bottom), landmarks=landmarks.clone(), score=score)
             for (left, top, right, bottom), landmarks, score in zip(
@@ -110,7 +114,7 @@ class Detector:
         return sorted(faces, key=lambda face: (-face.size, face.box))
 
     def _search(self, views: Iterable[Window]) -> Candidates:
-        found = [_nothing()]
+        found = [nothing()]
         for batch in self._batches(views):
             results = self._run([view.pixels for view in batch], self.search_threshold)
             for window, candidates in zip(batch, results, strict=True):
@@ -141,21 +145,20 @@ class Detector:
         return decode(self.network(images.contiguous(memory_format=torch.channels_last)), threshold)
 
     def _look_again(self, levels: list[Level], places: Candidates) -> Candidates:
-        found = [_nothing()]
+        found = [nothing()]
         to_look = _canonical(places)
         count = max(1, self.batch_pixels // _LOOK**2)
         for start in range(0, len(places), count):
             chosen = list(range(start, min(start + count, len(places))))
             views = [_look(levels, to_look[i]) for i in chosen]
-            for i, candidates in zip(chosen, self._run(views, self.threshold), strict=True):
+            # A search score is at most 1: less than this cannot reach the threshold.
+            for i, candidates in zip(chosen, self._run(views, self.threshold**2), strict=True):
                 expected = places.select(torch.tensor([i])).mapped(to_look[i])
                 best = _same_face(candidates, expected)
+                best = replace(best, scores=(best.scores * expected.scores).sqrt())
                 found.append(best.mapped(geometry.invert(to_look[i][None])[0]))
-        return join(found)
-
-
-def _nothing() -> Candidates:
-    return Candidates(torch.zeros(0), torch.zeros(0, 2), torch.zeros(0, 2), torch.zeros(0, 2), torch.zeros(0, 5, 2))
+        faces = join(found)
+        return faces.select(faces.scores >= self.threshold)
 
 
 def _canonical(places: Candidates) -> Tensor:

@@ -85,7 +85,7 @@ def windows(levels: list[Level]) -> Iterator[Window]:
         _, height, width = level.pixels.shape
         if height * width <= TURNED_PIXELS:
             for angle in ANGLES:
-                yield from _tiles(_turned(level, math.radians(angle)))
+                yield from _turned_tiles(level, math.radians(angle))
 
 
 def _scaling(factor: float) -> Tensor:
@@ -114,53 +114,70 @@ def _doubled(level: Level) -> Level:
     return Level(_byte(doubled[0]), _scaling(0.5))
 
 
-def _turned(level: Level, angle: float) -> Level:
-    """Turn a level by an angle in radians, clockwise as seen; the corners that appear are black."""
-    _, height, width = level.pixels.shape
-    cos, sin = math.cos(angle), math.sin(angle)
-    new_width = math.ceil(width * abs(cos) + height * abs(sin))
-    new_height = math.ceil(width * abs(sin) + height * abs(cos))
-    middle, new_middle = ((width - 1) / 2, (height - 1) / 2), ((new_width - 1) / 2, (new_height - 1) / 2)
-    to_level = torch.tensor(
-        [
-            [cos, sin, middle[0] - cos * new_middle[0] - sin * new_middle[1]],
-            [-sin, cos, middle[1] + sin * new_middle[0] - cos * new_middle[1]],
-        ]
-    )
-    image = level.pixels[None].float()
-    x = torch.arange(new_width, dtype=torch.float32)
-    rows = []
-    for y in torch.arange(new_height, dtype=torch.float32).split(_BAND):
-        points = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).reshape(1, -1, 2)
-        sources = geometry.apply(to_level[None], points).reshape(1, len(y), new_width, 2)
-        grid = (2 * sources + 1) / torch.tensor([width, height]) - 1
-        rows.append(_byte(F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=False)[0]))
-    return Level(torch.cat(rows, dim=1), geometry.compose(level.to_photo[None], to_level[None])[0])
-
-
 def _tiles(level: Level) -> Iterator[Window]:
     _, height, width = level.pixels.shape
-    (tops, tall), (lefts, wide) = _cut(height), _cut(width)
-    for top in tops:
-        for left in lefts:
-            pixels = level.pixels[:, top : top + tall, left : left + wide]
-            to_level = torch.tensor([[1.0, 0, left], [0, 1, top]])
-            yield Window(
-                pixels=pixels,
-                to_photo=geometry.compose(level.to_photo[None], to_level[None])[0],
-                bounds=(
-                    -math.inf if left == 0 else 0.0,
-                    -math.inf if top == 0 else 0.0,
-                    math.inf if left + wide == width else wide - 1.0,
-                    math.inf if top + tall == height else tall - 1.0,
-                ),
-            )
+    for left, top, right, bottom in _cut(width, height):
+        yield Window(
+            level.pixels[:, top:bottom, left:right],
+            geometry.compose(level.to_photo[None], _shift(left, top)[None])[0],
+            _bounds((left, top, right, bottom), width, height),
+        )
 
 
-def _cut(length: int) -> tuple[list[int], int]:
-    """Return where tiles start and how long they are: evenly spaced, `OVERLAP` or more shared by neighbours."""
+def _turned_tiles(level: Level, angle: float) -> Iterator[Window]:
+    """Turn a level by an angle in radians, clockwise as seen, and cut it; the corners that appear are black.
+
+    The turned level is made tile by tile, and only where it is not all black: that of a panorama would be huge.
+    """
+    _, height, width = level.pixels.shape
+    cos, sin = math.cos(angle), math.sin(angle)
+    canvas_width = math.ceil(width * abs(cos) + height * abs(sin))
+    canvas_height = math.ceil(width * abs(sin) + height * abs(cos))
+    linear = torch.tensor([[cos, sin], [-sin, cos]])
+    middle = torch.tensor([width - 1, height - 1]) / 2
+    to_level = torch.cat(
+        [linear, (middle - linear @ (torch.tensor([canvas_width - 1, canvas_height - 1]) / 2))[:, None]], 1
+    )
+    image = level.pixels[None].float()
+    for left, top, right, bottom in _cut(canvas_width, canvas_height):
+        from_tile = geometry.compose(to_level[None], _shift(left, top)[None])
+        x, y = torch.arange(right - left, dtype=torch.float32), torch.arange(bottom - top, dtype=torch.float32)
+        outputs = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).reshape(1, -1, 2)
+        sources = geometry.apply(from_tile, outputs).reshape(1, len(y), len(x), 2)
+        grid = (2 * sources + 1) / torch.tensor([width, height]) - 1
+        if (grid.amin((0, 1, 2)) >= 1).any() or (grid.amax((0, 1, 2)) <= -1).any():
+            continue
+        pixels = _byte(F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=False)[0])
+        to_photo = geometry.compose(level.to_photo[None], from_tile)[0]
+        yield Window(pixels, to_photo, _bounds((left, top, right, bottom), canvas_width, canvas_height))
+
+
+def _shift(left: float, top: float) -> Tensor:
+    return torch.tensor([[1.0, 0, left], [0, 1, top]])
+
+
+def _bounds(tile: tuple[int, int, int, int], width: int, height: int) -> tuple[float, float, float, float]:
+    left, top, right, bottom = tile
+    return (
+        -math.inf if left == 0 else 0.0,
+        -math.inf if top == 0 else 0.0,
+        math.inf if right == width else right - left - 1.0,
+        math.inf if bottom == height else bottom - top - 1.0,
+    )
+
+
+def _cut(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
+    """Cut into tiles of one size: left, top, right, bottom, the last two exclusive."""
+    for top, bottom in _spans(height):
+        for left, right in _spans(width):
+            yield left, top, right, bottom
+
+
+def _spans(length: int) -> list[tuple[int, int]]:
+    """Cut a length into spans of one length, evenly spaced, `OVERLAP` or more shared by neighbours."""
     if length <= TILE:
-        return [0], length
+        return [(0, length)]
     count = math.ceil((length - OVERLAP) / (TILE - OVERLAP))
-    tile = math.ceil((length + (count - 1) * OVERLAP) / count / MULTIPLE) * MULTIPLE
-    return [round(i * (length - tile) / (count - 1)) for i in range(count)], tile
+    span = math.ceil((length + (count - 1) * OVERLAP) / count / MULTIPLE) * MULTIPLE
+    starts = [round(i * (length - span) / (count - 1)) for i in range(count)]
+    return [(start, start + span) for start in starts]
