@@ -34,7 +34,7 @@ TURNED_PIXELS = 1_000_000
 ANGLES = (-32.0, 32.0)
 """Degrees; with the detector's own reach of about 15 they cover turns up to 45."""
 
-_BAND = 512  # rows that are float at a time
+_BAND = 32  # rows of the smaller image that are made at a time
 
 
 class Level(NamedTuple):
@@ -96,13 +96,12 @@ def _scaling(factor: float) -> Tensor:
 
 def _halve(image: Tensor) -> Tensor:
     """Average blocks of 2 x 2 pixels, in bands, so that the image is never float as a whole."""
-    return torch.cat([_byte(F.avg_pool2d(band.float(), 2)) for band in _bands(image)], dim=1)
-
-
-def _bands(image: Tensor) -> list[Tensor]:
     _, height, width = image.shape
-    even = image[:, : height - height % 2, : width - width % 2]
-    return list(even.split(_BAND, dim=1))
+    half = image.new_empty(3, height // 2, width // 2)
+    for top in range(0, height // 2, _BAND):
+        band = image[:, 2 * top : 2 * min(top + _BAND, height // 2), : width // 2 * 2]
+        half[:, top : top + _BAND] = _byte(F.avg_pool2d(band.float(), 2))
+    return half
 
 
 def _byte(values: Tensor) -> Tensor:
@@ -141,12 +140,14 @@ def _turned_tiles(level: Level, angle: float) -> Iterator[Window]:
     image = level.pixels[None].float()
     for left, top, right, bottom in _cut(canvas_width, canvas_height):
         from_tile = geometry.compose(to_level[None], _shift(left, top)[None])
+        corners = torch.tensor([[0, 0], [right - left, 0], [0, bottom - top], [right - left, bottom - top]]).float()
+        around = geometry.apply(from_tile, corners[None])[0]
+        if (around.amin(0) >= torch.tensor([width, height])).any() or (around.amax(0) <= 0).any():
+            continue
         x, y = torch.arange(right - left, dtype=torch.float32), torch.arange(bottom - top, dtype=torch.float32)
         outputs = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).reshape(1, -1, 2)
         sources = geometry.apply(from_tile, outputs).reshape(1, len(y), len(x), 2)
         grid = (2 * sources + 1) / torch.tensor([width, height]) - 1
-        if (grid.amin((0, 1, 2)) >= 1).any() or (grid.amax((0, 1, 2)) <= -1).any():
-            continue
         pixels = _byte(F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=False)[0])
         to_photo = geometry.compose(level.to_photo[None], from_tile)[0]
         yield Window(pixels, to_photo, _bounds((left, top, right, bottom), canvas_width, canvas_height))

@@ -17,7 +17,7 @@ from cloak.models.readers.onnx import read_initialisers
 STRIDES = (8, 16, 32)
 MULTIPLE = 32  # of the height and width of the input
 
-_HEADS = (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10))
+_HEADS = ("cls", "obj", "bbox", "kps")  # 1, 1, 4 and 10 channels
 
 
 class Prediction(NamedTuple):
@@ -86,8 +86,7 @@ class _Separable(nn.Sequential):
 
 
 def _prediction(stride: int, raw: Tensor) -> Prediction:
-    cls, obj, bbox, kps = raw.split([channels for _, channels in _HEADS], dim=1)
-    return Prediction(stride, cls[:, 0].sigmoid(), obj[:, 0].sigmoid(), bbox, kps)
+    return Prediction(stride, raw[:, 0].sigmoid(), raw[:, 1].sigmoid(), raw[:, 2:6], raw[:, 6:])
 
 
 def convert(path: Path) -> dict[str, Tensor]:
@@ -118,6 +117,6 @@ def convert(path: Path) -> dict[str, Tensor]:
     for i in range(len(STRIDES)):
         for layer in (0, 1):
             for kind in ("weight", "bias"):
-                parts = [arrays[f"bbox_head.multi_level_{head}.{i}.conv{layer + 1}.{kind}"] for head, _ in _HEADS]
+                parts = [arrays[f"bbox_head.multi_level_{head}.{i}.conv{layer + 1}.{kind}"] for head in _HEADS]
                 state[f"heads.{i}.{layer}.{kind}"] = torch.cat(parts)
     return {name: tensor.float().contiguous() for name, tensor in state.items()}
