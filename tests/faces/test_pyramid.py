@@ -52,7 +52,7 @@ def test_upright_windows_show_every_small_square_whole(size):
 def test_turned_windows_of_a_panorama_are_made_only_where_there_is_something():
     views = list(windows(pyramid(torch.full((3, 20, 10_000), 200, dtype=torch.uint8))))
     assert sum(bool(one.pixels.any()) for one in views) > 0.9 * len(views)
-    assert len(views) < 300
+    assert len(views) < 400  # the turned canvases alone would be more than 1,500
 
 
 def test_the_photo_is_halved_until_it_is_small():
