@@ -53,3 +53,7 @@ def main() -> NoReturn:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2 if isinstance(error, UsageError) else 1)
     sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

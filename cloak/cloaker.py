@@ -147,8 +147,12 @@ class Cloaker:
         """Find faces and say which are to be cloaked, for each photo."""
         if self.config.faces is FacePolicy.NONE:
             return [Chosen() for _ in photos]
-        found = self.networks.detector.detect([photo.pixels for photo in photos])
-        return [_choose(faces, self.config.faces) for faces in found]
+        large = [photo.pixels for photo in photos if min(photo.height, photo.width) >= MIN_FACE]
+        found = iter(self.networks.detector.detect(large))
+        return [
+            _choose(next(found), self.config.faces) if min(photo.height, photo.width) >= MIN_FACE else Chosen()
+            for photo in photos
+        ]
 
     def cloak(self, photos: Sequence[Photo]) -> Iterator[tuple[int, Cloaked]]:
         """Cloak photos together; yield each, with its index, as soon as its last face is done.

@@ -1,6 +1,5 @@
 """Photos as people hold them in memory, and back again."""
 
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 

@@ -64,12 +64,12 @@ def find_photos(paths: Sequence[Path], *, output: Path) -> Found:
     if missing := [path for path in given if not os.path.lexists(path)]:
         raise UsageError(f"no such file or folder: {', '.join(map(shown, missing))}")
     folders = [path for path in given if path.is_dir()]
-    if same := [path for path in folders if path.resolve() == output.resolve()]:
+    if same := [path for path in folders if _real(path) == _real(output)]:
         raise UsageError(f"{shown(same[0])} is both input and output: originals are never changed, name another -o")
     walk = _Walk(output)
     sources: dict[str, Source] = {}
     for path in given:
-        prefix = PurePath(path.resolve().name) if len(folders) > 1 else PurePath()
+        prefix = PurePath(_real(path).name) if len(folders) > 1 else PurePath()
         inside = walk.photos(path, prefix) if path.is_dir() else [Source(path, PurePath(path.name))]
         for source in inside:
             sources.setdefault(os.path.abspath(source.path), source)  # noqa: PTH100 -- resolve() would follow links
@@ -91,7 +91,7 @@ class _Walk:
 
     def __init__(self, output: Path) -> None:
         self.ignored: list[Ignored] = []
-        self._output = output.resolve()
+        self._output = _real(output)
         self._visited: set[tuple[int, int]] = set()
 
     def photos(self, folder: Path, relative: PurePath) -> Iterator[Source]:
@@ -107,9 +107,9 @@ class _Walk:
         self._visited.add((status.st_dev, status.st_ino))
         for entry in entries:
             path, below = folder / entry.name, relative / entry.name
-            if not entry.is_dir():
+            if not os.path.isdir(path):  # noqa: PTH112 -- pathlib raises where it may not look
                 yield from self._file(path, below)
-            elif path.resolve() == self._output:
+            elif _real(path) == self._output:
                 self._ignore(path, "this is the output folder")
             else:
                 yield from self.photos(path, below)
@@ -124,6 +124,10 @@ class _Walk:
 
     def _ignore(self, path: Path, reason: str, *, failed: bool = False) -> None:
         self.ignored.append(Ignored(path, reason, failed))
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # resolve() raises where links lead in a circle
 
 
 def _is_circular(path: Path) -> bool:

@@ -1,0 +1,64 @@
+"""What tests of the whole share: example photos, made-up photos, and the command."""
+
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cloak.cli.main import main
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cloak(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run the command in this process, as its entry point does."""
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr("sys.argv", ["cloak", *map(str, arguments)])
+        capsys.readouterr()
+        handler = signal.getsignal(signal.SIGTERM)
+        with pytest.raises(SystemExit) as stop:
+            main()
+        signal.signal(signal.SIGTERM, handler)
+        captured = capsys.readouterr()
+        return Result(int(stop.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Path:
+    """A folder of its own with the example photos."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for path in EXAMPLES.iterdir():
+        if path.suffix in {".jpg", ".png"}:
+            shutil.copy(path, folder)
+    return folder
+
+
+@pytest.fixture
+def paint() -> Callable[..., Path]:
+    """Write a small photo without faces: a gradient, so that every format has something to compress."""
+
+    def paint(path: Path, *, width: int = 48, height: int = 32, mode: str = "RGB", **options: object) -> Path:
+        ramp = np.linspace(0, 255, width * height).reshape(height, width).astype(np.uint8)
+        image = Image.fromarray(np.stack([ramp, ramp[::-1], 255 - ramp], -1)).convert(mode)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(path, options.pop("format", None), **options)
+        return path
+
+    return paint

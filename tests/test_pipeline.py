@@ -1,0 +1,151 @@
+"""The data flow from files to protected files, with the real networks and a short attack."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from cloak.cloaker import Cloaker
+from cloak.config import AttackConfig, FacePolicy, NoFacePolicy, ProtectConfig
+from cloak.image import inspect
+from cloak.image.codec import decode
+from cloak.outcome import Status
+from cloak.photo import Container, Encoding
+from cloak.pipeline import encoding_for, protect
+from cloak.sources import find_photos
+from cloak.targets import Job, plan
+
+CONFIG = ProtectConfig(attack=AttackConfig(steps=2), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def cloaker() -> Cloaker:
+    return Cloaker(CONFIG)
+
+
+def _jobs(folder: Path, out: Path) -> tuple[Job, ...]:
+    return plan(find_photos([folder], output=out).sources, out)
+
+
+def _protect(folder: Path, out: Path, config: ProtectConfig, cloaker: Cloaker) -> dict:
+    outcomes = list(protect(_jobs(folder, out), config, cloaker=cloaker))
+    assert [outcome.source for outcome in outcomes] == sorted(outcome.source for outcome in outcomes)
+    return {outcome.source.name: outcome for outcome in outcomes}
+
+
+def test_photos_are_cloaked_stripped_judged_and_written_in_order(examples, paint, tmp_path, cloaker):
+    paint(examples / "nobody.jpg", width=80, height=60)
+    (examples / "broken.jpg").write_bytes(b"no photo")
+    before = {path.name: path.read_bytes() for path in examples.iterdir()}
+    outcomes = _protect(examples, tmp_path / "out", CONFIG, cloaker)
+    assert {name: outcome.status for name, outcome in outcomes.items()} == {
+        "broken.jpg": Status.FAILED,
+        "collins.png": Status.PROTECTED,
+        "nobody.jpg": Status.STRIPPED,
+        "phone.jpg": Status.PROTECTED,
+        "workers.jpg": Status.PROTECTED,
+    }
+    assert len(outcomes["workers.jpg"].faces) == 3
+    assert "GPS position" in outcomes["phone.jpg"].removed
+    for name, outcome in outcomes.items():
+        assert (tmp_path / "out" / name).exists() == (outcome.status is not Status.FAILED)
+    assert inspect.find((tmp_path / "out" / "phone.jpg").read_bytes()) == ()
+    assert {path.name: path.read_bytes() for path in examples.iterdir()} == before
+
+
+def test_only_pixels_near_faces_change(examples, tmp_path, cloaker):
+    outcome = _protect(examples, tmp_path / "out", CONFIG, cloaker)["collins.png"]
+    before, after = (decode(path.read_bytes()).pixels for path in (examples / "collins.png", outcome.target))
+    left, top, right, bottom = outcome.faces[0].box
+    rows, columns = (before != after).any(0).nonzero().unbind(1)
+    wide, high = (right - left) * 0.125, (bottom - top) * 0.125
+    assert left - wide <= columns.min() < columns.max() <= right + wide
+    assert top - high <= rows.min() < rows.max() <= bottom + high
+
+
+def test_the_same_seed_writes_the_same_bytes_whatever_else_is_in_the_album(examples, tmp_path, cloaker):
+    _protect(examples, tmp_path / "album", CONFIG, cloaker)
+    list(protect([Job(examples / "phone.jpg", tmp_path / "alone.jpg")], CONFIG, cloaker=cloaker))
+    assert (tmp_path / "alone.jpg").read_bytes() == (tmp_path / "album" / "phone.jpg").read_bytes()
+
+
+def test_a_photo_without_a_face_is_a_failure_on_request(paint, tmp_path, cloaker):
+    paint(tmp_path / "in" / "nobody.jpg", width=80, height=60)
+    config = replace(CONFIG, no_face=NoFacePolicy.FAIL)
+    outcome = _protect(tmp_path / "in", tmp_path / "out", config, cloaker)["nobody.jpg"]
+    assert outcome.status is Status.FAILED
+    assert "no face was found" in outcome.reason
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_writes_nothing_and_needs_no_recognisers(examples, tmp_path):
+    cloaker = Cloaker(replace(CONFIG, dry_run=True))
+    outcomes = _protect(examples, tmp_path / "out", cloaker.config, cloaker)
+    assert {outcome.status for outcome in outcomes.values()} == {Status.WOULD_PROTECT}
+    assert outcomes["workers.jpg"].found == 3
+    assert "GPS position" in outcomes["phone.jpg"].removed
+    assert not (tmp_path / "out").exists()
+    assert "surrogates" not in vars(cloaker.networks)
+
+
+def test_the_largest_face_alone_is_cloaked_on_request(examples, tmp_path):
+    config = replace(CONFIG, faces=FacePolicy.LARGEST)
+    outcome = _protect(examples, tmp_path / "out", config, Cloaker(config))["workers.jpg"]
+    assert len(outcome.faces) == 1
+    assert outcome.left == ("not the largest", "not the largest")
+
+
+def test_faces_that_are_too_small_are_left_and_said_to_be(examples, tmp_path, cloaker):
+    (tmp_path / "in").mkdir()
+    with Image.open(examples / "workers.jpg") as image:
+        image.resize((image.width * 4 // 7, image.height * 4 // 7)).save(tmp_path / "in" / "small.png")
+    outcome = _protect(tmp_path / "in", tmp_path / "out", CONFIG, cloaker)["small.png"]
+    assert any(reason.startswith("too small (") for reason in outcome.left)
+
+
+def test_a_consumer_that_stops_leaves_whole_files_only(paint, tmp_path):
+    config = replace(CONFIG, faces=FacePolicy.NONE)
+    for number in range(20):
+        paint(tmp_path / "in" / f"{number:02}.png")
+    outcomes = protect(_jobs(tmp_path / "in", tmp_path / "out"), config)
+    first = next(outcomes)
+    outcomes.close()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [first.source.name]
+
+
+@pytest.mark.parametrize(
+    ("container", "quality"), [(Container.PNG, None), (Container.WEBP, 90), (Container.JPEG, 71), (None, 71)]
+)
+def test_a_photo_keeps_its_quality_unless_its_format_changes(container, quality):
+    encoding = Encoding(container=Container.JPEG, quality=71, subsampling="4:4:4")
+    assert encoding_for(encoding, container).quality == quality
+    assert encoding_for(encoding, container).subsampling == "4:4:4"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux")
+def test_memory_does_not_grow_with_the_number_of_photos(tmp_path):
+    script = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from cloak import FacePolicy, ProtectConfig, find_photos, plan, protect\n"
+        "folder, out = map(Path, sys.argv[1:])\n"
+        "jobs = plan(find_photos([folder], output=out).sources, out)\n"
+        "config = ProtectConfig(faces=FacePolicy.NONE, device='cpu')\n"
+        "for outcome in protect(jobs, config): pass\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    pixels = torch.randint(0, 256, (2000, 3000, 3), dtype=torch.uint8).numpy()
+    peaks = []
+    for count in (8, 24):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for number in range(count):
+            Image.fromarray(pixels).save(folder / f"{number}.jpg", quality=30)
+        command = [sys.executable, "-c", script, folder, tmp_path / f"out{count}"]
+        peaks.append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    assert peaks[1] < peaks[0] * 1.1
