@@ -1,5 +1,6 @@
 """Boxes and landmarks out of what the network says about windows, and the choice among boxes that overlap."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -109,7 +110,7 @@ def _decode_stride(prediction: Prediction, threshold: float) -> tuple[Tensor, Ca
     return window.cpu(), candidates.cpu()
 
 
-def suppress(candidates: Candidates, overlap: float, *, inside: float = 1.0) -> Candidates:
+def suppress(candidates: Candidates, overlap: float, *, inside: float = math.inf) -> Candidates:
     """Keep the best of the candidates that are the same face, best first.
 
     Args:
@@ -118,17 +119,13 @@ def suppress(candidates: Candidates, overlap: float, *, inside: float = 1.0) -> 
         inside: so are two whose intersection over the smaller one is greater: parts of a large face look like faces.
     """
     candidates = candidates.select(nms(candidates.boxes(), candidates.scores, overlap))
-    if inside >= 1 or len(candidates) == 0:
-        return candidates
     boxes = candidates.boxes()
     areas = box_area(boxes)
-    corners = torch.cat(
-        [torch.maximum(boxes[:, None, :2], boxes[:, :2]), torch.minimum(boxes[:, None, 2:], boxes[:, 2:])], 2
-    )
-    shared = (corners[..., 2:] - corners[..., :2]).clamp(min=0).prod(2)
-    same = shared > inside * torch.minimum(areas[:, None], areas)
     kept: list[int] = []
-    for i in range(len(candidates)):
-        if not same[i, kept].any():
+    for i, box in enumerate(boxes):  # one row at a time: a crowd's square of pairs would not fit into memory
+        better = boxes[kept]
+        sides = torch.minimum(better[:, 2:], box[2:]) - torch.maximum(better[:, :2], box[:2])
+        shared = sides.clamp(min=0).prod(1)
+        if not (shared > inside * areas[kept].clamp(max=float(areas[i]))).any():
             kept.append(i)
-    return candidates.select(torch.tensor(kept))
+    return candidates.select(torch.tensor(kept, dtype=torch.int64))
