@@ -50,7 +50,7 @@ class Budget:
         luma: RMS of the low-passed change of Y, in grey levels: a blotch or a shadow.
     """
 
-    eps: float = 24 / 255
+    eps: float = 48 / 255
     dssim: float = 0.0095
     colour: float = 0.6
     luma: float = 1.3
@@ -66,7 +66,7 @@ class Budget:
 BUDGETS = {
     Strength.SUBTLE: Budget(dssim=0.005, colour=0.4, luma=0.8),
     Strength.BALANCED: Budget(),
-    Strength.STRONG: Budget(eps=32 / 255, dssim=0.018, colour=1.0, luma=2.2),
+    Strength.STRONG: Budget(eps=64 / 255, dssim=0.018, colour=1.0, luma=2.2),
 }
 
 
@@ -83,12 +83,12 @@ class Views:
         flip: probability that a view is mirrored.
     """
 
-    landmarks: float = 0.03
-    scale: float = 0.05
-    rotation: float = 0.03
-    shift: float = 0.0
+    landmarks: float = 0.1
+    scale: float = 0.15
+    rotation: float = 0.1
+    shift: float = 0.04
     degrade: float = 0.75
-    flip: float = 0.0
+    flip: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("landmarks", "scale", "rotation", "shift"):
@@ -115,7 +115,7 @@ class AttackConfig:
     budget: Budget = field(default_factory=Budget)
     views: Views = field(default_factory=Views)
     steps: int = 120
-    rate: float = 0.1
+    rate: float = 0.6
     momentum: float = 0.9
     smooth: float = 0.0
     smooth_sigma: float = 2.0

@@ -7,7 +7,7 @@ import torch
 from cloak.attack.budget import LowPass, inside, local_deviation
 from cloak.photo import FaceBatch
 
-UNIT_RANGE = (0.35, 3.0)
+UNIT_RANGE = (0.2, 6.0)
 """Limits of the local unit in units of its mean: neither flat skin nor hair gets everything."""
 
 
