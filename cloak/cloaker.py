@@ -101,7 +101,7 @@ class Cloaker:
         )
 
     @overload
-    def __call__(self, photos: str | PathLike[str]) -> Photo: ...
+    def __call__(self, photos: str | PathLike[str]) -> Photo: ...  # type: ignore[overload-overlap]  # str is a sequence
     @overload
     def __call__(self, photos: _Picture) -> _Picture: ...
     @overload

@@ -7,7 +7,7 @@ photos there are.
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -49,7 +49,9 @@ class _Loaded:
     error: PhotoError | None = None
 
 
-def protect(jobs: Sequence[Job], config: ProtectConfig, *, cloaker: Cloaker | None = None) -> Iterator[Outcome]:
+def protect(
+    jobs: Sequence[Job], config: ProtectConfig, *, cloaker: Cloaker | None = None
+) -> Generator[Outcome, None, None]:
     """Protect photos and write them, one outcome for each job, in order.
 
     Each file is written before its outcome is yielded; when the caller stops, nothing is left half done. A photo that

@@ -16,7 +16,7 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, torch.Tensor) and not isinstance(value, tv_tensors.TVTensor)
 
 
-class Cloak(v2.Transform):
+class Cloak(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
     """Cloak the faces in images; everything else passes through.
 
     It takes what other transforms of ``torchvision.transforms.v2`` take: PIL images, `tv_tensors.Image`, and plain

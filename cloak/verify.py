@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -15,6 +16,8 @@ from cloak.photo import Face, Photo
 
 FAR = 1e-3
 """False accept rate that the verdict's thresholds are set for: one stranger in 1,000 is taken for you."""
+
+_TOGETHER = 32
 
 SAME_FACE = 0.3
 """Two detections with at least this intersection over union are one face."""
@@ -119,7 +122,8 @@ def embed(pixels: torch.Tensor, faces: Sequence[Face], recogniser: Recogniser) -
         float32 (N, dim), L2-normalised, on the CPU.
     """
     crops = torch.cat([_align(pixels, face.landmarks.float(), recogniser) for face in faces])
-    return torch.cat([recogniser(part.to(recogniser.template.device)).float().cpu() for part in crops.split(32)])
+    parts = (crops[start : start + _TOGETHER] for start in range(0, len(crops), _TOGETHER))
+    return torch.cat([recogniser(part.to(recogniser.template.device)).float().cpu() for part in parts])
 
 
 def _align(pixels: torch.Tensor, landmarks: torch.Tensor, recogniser: Recogniser) -> torch.Tensor:
@@ -137,7 +141,7 @@ def _align(pixels: torch.Tensor, landmarks: torch.Tensor, recogniser: Recogniser
 
 def _find_again(faces: Sequence[Face], found: Sequence[Face]) -> list[Face | None]:
     """Return, for each face, the new detection that overlaps it most, or None."""
-    best = [max(found, key=lambda new, old=face: _overlap(new, old), default=None) for face in faces]
+    best = [max(found, key=partial(_overlap, face), default=None) for face in faces]
     return [new if new and _overlap(new, old) >= SAME_FACE else None for new, old in zip(best, faces, strict=True)]
 
 
