@@ -45,7 +45,6 @@ class Detector:
     Args:
         network: the detection network, already on its device.
         threshold: the least score of a face, in (0, 1]: the geometric mean of what the two steps say.
-        search_threshold: the least score of a place worth a second look, in (0, 1].
         overlap: boxes that overlap by more (intersection over union) are the same face.
         batch_pixels: how many pixels the network sees at once, which is what bounds the memory.
 
@@ -57,19 +56,18 @@ class Detector:
         self,
         network: YuNet,
         *,
-        threshold: float = 0.65,
-        search_threshold: float = 0.3,
+        threshold: float = 0.7,
         overlap: float = 0.3,
         batch_pixels: int = 2**20,
     ) -> None:
-        for name, value in (("threshold", threshold), ("search_threshold", search_threshold), ("overlap", overlap)):
+        for name, value in (("threshold", threshold), ("overlap", overlap)):
             if not 0 < value <= 1:
                 raise ConfigError(f"{name} must be in (0, 1], got {value}")
         if batch_pixels < 1:
             raise ConfigError(f"batch_pixels must be positive, got {batch_pixels}")
         self.network = network.eval().to(memory_format=torch.channels_last)
         self.threshold = threshold
-        self.search_threshold = search_threshold
+        self._least = threshold**2  # the other score is at most 1: with less than this in one, the mean is too low
         self.overlap = overlap
         self.batch_pixels = batch_pixels
 
@@ -116,7 +114,7 @@ class Detector:
     def _search(self, views: Iterable[Window]) -> Candidates:
         found = [nothing()]
         for batch in self._batches(views):
-            results = self._run([view.pixels for view in batch], self.search_threshold)
+            results = self._run([view.pixels for view in batch])
             for window, candidates in zip(batch, results, strict=True):
                 left, top, right, bottom = window.bounds
                 boxes = candidates.boxes()
@@ -136,13 +134,13 @@ class Detector:
         if batch:
             yield batch
 
-    def _run(self, views: Sequence[Tensor], threshold: float) -> list[Candidates]:
+    def _run(self, views: Sequence[Tensor]) -> list[Candidates]:
         """Search views (3, h, w) of one size, in 0..255."""
         device = next(self.network.parameters()).device
         _, height, width = views[0].shape
         images = torch.stack(list(views)).to(device).float().div_(255)
         images = F.pad(images, (0, -width % MULTIPLE, 0, -height % MULTIPLE))
-        return decode(self.network(images.contiguous(memory_format=torch.channels_last)), threshold)
+        return decode(self.network(images.contiguous(memory_format=torch.channels_last)), self._least)
 
     def _look_again(self, levels: list[Level], places: Candidates) -> Candidates:
         found = [nothing()]
@@ -151,8 +149,7 @@ class Detector:
         for start in range(0, len(places), count):
             chosen = list(range(start, min(start + count, len(places))))
             views = [_look(levels, to_look[i]) for i in chosen]
-            # A search score is at most 1: less than this cannot reach the threshold.
-            for i, candidates in zip(chosen, self._run(views, self.threshold**2), strict=True):
+            for i, candidates in zip(chosen, self._run(views), strict=True):
                 expected = places.select(torch.tensor([i])).mapped(to_look[i])
                 best = _same_face(candidates, expected)
                 best = replace(best, scores=(best.scores * expected.scores).sqrt())

@@ -222,7 +222,7 @@ def main(photos: Path, out: Path | None, count: int, changed: int) -> None:
         "versions": {name: version(name) for name in ("photo-cloak", "torch", "torchvision", "pillow")},
         "python": platform.python_version(),
         "device": f"cpu, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
-        "thresholds": {"score": detector.threshold, "search": detector.search_threshold},
+        "threshold": detector.threshold,
     }
     steps = {
         "speed": lambda: speed(detector, background),

@@ -150,7 +150,7 @@ def test_other_tensors_are_refused(detector):
         detector.detect([torch.zeros(3, 64, 64)])
 
 
-@pytest.mark.parametrize("wrong", [{"threshold": 0}, {"threshold": 1.1}, {"search_threshold": -1}, {"batch_pixels": 0}])
+@pytest.mark.parametrize("wrong", [{"threshold": 0}, {"threshold": 1.1}, {"overlap": -1}, {"batch_pixels": 0}])
 def test_values_out_of_range_are_refused(wrong):
     with pytest.raises(ConfigError, match="got"):
         Detector(load_detector(), **wrong)
