@@ -12,7 +12,8 @@ from cloak.cli.progress import progress
 from cloak.config import AttackConfig, FacePolicy, NamePolicy, NoFacePolicy, ProtectConfig, Strength
 from cloak.errors import UsageError
 from cloak.files import check_folder
-from cloak.models import Profile
+from cloak.models import WITNESS, Profile, artifact, cache, surrogates
+from cloak.models.registry import DETECTOR
 from cloak.names import shown
 from cloak.outcome import Outcome
 from cloak.photo import Container
@@ -41,6 +42,8 @@ def run(paths: Sequence[Path], output: Path, *, as_json: bool, quiet: bool, verb
     found = find_photos(paths, output=output)
     jobs = plan(found.sources, output, names=config.names, container=config.container)
     _check(jobs, output, config)
+    if not quiet:
+        _announce(config)
     summary = Summary(config, found.ignored, len(jobs))
     with ExitStack() as stack:
         report = stack.enter_context(Report()) if config.report else None
@@ -96,6 +99,16 @@ def _check(jobs: Sequence[Job], output: Path, config: ProtectConfig) -> None:
         check_folder(output)
         if report:
             check_folder(report.parent)
+
+
+def _announce(config: ProtectConfig) -> None:
+    """Say so before the first run downloads networks: it takes a while, and happens once."""
+    if config.faces is FacePolicy.NONE:
+        return
+    needed = [DETECTOR] if config.dry_run else [DETECTOR, *surrogates(config.weights), WITNESS]
+    missing = [name for name in needed if not cache.path(artifact(name)).exists()]
+    if missing:
+        click.echo(f"Fetching once, if there are faces: {', '.join(missing)} (see `cloak models list`)", err=True)
 
 
 def _line(outcome: Outcome) -> str:
