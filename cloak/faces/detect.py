@@ -42,6 +42,9 @@ _UPRIGHT = torch.tensor([[-0.5, -0.42], [0.5, -0.42], [0.0, 0.1], [-0.4, 0.58], 
 class Detector:
     """Finds faces from 24 pixels to the whole photo, turned by up to 45 degrees.
 
+    In photos of more than 1.2 megapixels some faces under 32 pixels are lost, and turned ones under about 1/40 of the
+    longer side (`cloak.faces.pyramid`); `tests/benchmarks/detection.json` has the numbers.
+
     Args:
         network: the detection network, already on its device.
         threshold: the least score of a face, in (0, 1]: the geometric mean of what the two steps say.
@@ -82,7 +85,7 @@ class Detector:
 
         return cls(load_detector(device=device))
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference_mode: landmarks go into graphs later
     def detect(self, images: Sequence[Tensor]) -> list[list[Face]]:
         """Find the faces in each photo, the largest first.
 

@@ -145,6 +145,12 @@ def test_the_photo_is_not_changed(detector, portrait):
     assert torch.equal(pixels, before)
 
 
+def test_landmarks_can_be_part_of_a_gradient(face):
+    weights = torch.ones(5, 2, requires_grad=True)
+    (weights * face.landmarks).sum().backward()
+    assert torch.equal(weights.grad, face.landmarks)
+
+
 def test_other_tensors_are_refused(detector):
     with pytest.raises(ShapeError, match="uint8"):
         detector.detect([torch.zeros(3, 64, 64)])
