@@ -106,8 +106,7 @@ class AttackConfig:
         steps: gradient steps; each uses one surrogate.
         rate: size of the first step, in units of the whole budget; it falls along a cosine.
         momentum: share of the old direction in the new one.
-        smooth: weight of the blurred gradient beside the gradient.
-        smooth_sigma: sigma of that blur in pixels.
+        smooth: share of a step's smooth part; 0 leaves only grain.
         margin: how unlike itself a face shall become: a cosine of -margin.
         seed: of every random draw.
     """
@@ -117,18 +116,17 @@ class AttackConfig:
     steps: int = 120
     rate: float = 0.6
     momentum: float = 0.9
-    smooth: float = 0.0
-    smooth_sigma: float = 2.0
+    smooth: float = 1.0
     margin: float = 0.3
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError(f"steps must be at least 1, got {self.steps}")
-        if self.rate <= 0 or not 0 <= self.momentum < 1 or self.smooth < 0 or self.smooth_sigma <= 0:
+        if self.rate <= 0 or not 0 <= self.momentum < 1 or self.smooth < 0:
             raise ConfigError(
-                "rate and smooth_sigma must be over 0, momentum in [0, 1) and smooth at least 0, got "
-                f"{self.rate:g}, {self.smooth_sigma:g}, {self.momentum:g} and {self.smooth:g}"
+                "rate must be over 0, momentum in [0, 1) and smooth at least 0, got "
+                f"{self.rate:g}, {self.momentum:g} and {self.smooth:g}"
             )
 
     @classmethod

@@ -131,7 +131,7 @@ class LowPass:
         sides = torch.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
         sigmas = (LOW_PASS * sides).clamp_min(0.3)
         # The radius is a matter of the kernel's tail alone; the same for all, so that a batch is one convolution.
-        self.kernels = gaussian(sigmas, radius=max(1, int(3.5 * float(sigmas.max()) + 0.5)))
+        self.kernels = gaussian(sigmas, radius=max(1, int(4 * float(sigmas.max()) + 0.5)))
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """Blur images (N, C, H, W), each with its own sigma."""

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 import torch
 
-from cloak.attack.budget import blur, gaussian
 from cloak.attack.objectives import dodge
-from cloak.attack.projection import fit, project
+from cloak.attack.projection import fit, project, smooth_step
 from cloak.attack.scene import Scene
 from cloak.attack.views import Surrogate, align, look
 from cloak.config import AttackConfig
@@ -21,9 +20,9 @@ from cloak.photo import FaceBatch
 class Attack:
     """Finds deltas that lower an objective on random surrogates and views, inside a visibility budget.
 
-    Steps are steepest descent in the budget's own metric: each face's gradient is scaled by what a change costs there
-    (`Scene.unit`), given more weight where it is smooth (which costs least of all), and normalised; so every step
-    spends the same share of the budget, whatever the surrogate. One surrogate a step, with momentum over them all.
+    Steps are steepest descent in the budget's own metric. The budget limits two bands, grain (by DSSIM) and smooth
+    shifts (by tint), so each step has a part in either, normalised to a share of that band's limit, whatever the
+    surrogate; grain goes where a change costs little (`Scene.unit`). One surrogate a step, momentum over them all.
 
     Args:
         surrogates: at least one.
@@ -88,14 +87,12 @@ class Attack:
             new deltas, new momentum.
         """
         config = self.config
-        gradient = _unit(gradient * scene.unit)
-        kernel = gaussian(
-            torch.tensor([config.smooth_sigma], device=gradient.device), radius=round(3 * config.smooth_sigma)
-        )
-        momentum = config.momentum * momentum + gradient + config.smooth * blur(gradient, kernel)
+        momentum = config.momentum * momentum + gradient / _size(gradient * scene.unit)
         rate = config.rate * (0.5 + 0.5 * math.cos(math.pi * progress)) + config.rate / 50
-        size = rate * math.sqrt(2 * config.budget.dssim)  # the whole budget is a step of 1
-        return deltas - size * scene.unit * _unit(momentum), momentum
+        grain = momentum * scene.unit
+        # A grain whose size is this everywhere, in units, has the DSSIM of the whole budget.
+        grain = scene.unit * grain / _size(grain) * math.sqrt(2 * config.budget.dssim)
+        return deltas - rate * (grain + config.smooth * smooth_step(momentum, scene, config.budget)), momentum
 
     def project(self, deltas: torch.Tensor, scene: Scene) -> torch.Tensor:
         """Return deltas inside the budget."""
@@ -119,9 +116,9 @@ class Attack:
         return order[: self.config.steps]
 
 
-def _unit(values: torch.Tensor) -> torch.Tensor:
-    """Scale each (3, S, S) to a root mean square of 1."""
-    return values / values.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
+def _size(values: torch.Tensor) -> torch.Tensor:
+    """Return the root mean square of each (3, S, S), as (N, 1, 1, 1)."""
+    return values.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
 
 
 def attack(batch: FaceBatch, surrogates: Sequence[Surrogate], config: AttackConfig) -> torch.Tensor:

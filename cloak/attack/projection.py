@@ -1,5 +1,7 @@
 """Keeping deltas inside the visibility budget: a cheap projection for every step, an exact one at the end."""
 
+from collections.abc import Callable
+
 import torch
 
 from cloak.attack.budget import SSIM_SIGMA, blur, dssim, gaussian, tint, to_rgb, to_ycbcr
@@ -12,8 +14,8 @@ BISECTIONS = 8
 def project(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
     """Move deltas to (nearly) the nearest ones inside the budget.
 
-    The low-passed part is damped until tint and blotches are allowed, the rest is scaled by the DSSIM's second order:
-    1 - SSIM is var(d) / (2 var(x) + C2) where the means hardly move.
+    The low-passed part is damped until tint and blotches are allowed. What SSIM sees, the rest, is scaled by the
+    DSSIM's second order: 1 - SSIM is var(d) / (2 var(x) + C2) where the means hardly move.
 
     Args:
         deltas: float (N, 3, S, S), zero where the masks are.
@@ -24,16 +26,16 @@ def project(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
         float (N, 3, S, S): |delta| <= eps and crops + deltas in [0, 1] exactly, the other limits nearly.
     """
     deltas = _damp(deltas, scene, budget)
-    deltas = deltas.clamp(-budget.eps, budget.eps)
-    deltas = scene.apply(deltas) - scene.crops
-    kernel = gaussian(torch.tensor([SSIM_SIGMA], device=deltas.device), radius=5)
-    local = (deltas - blur(deltas, kernel)) / scene.deviation
-    cost = (local.square().mean(1, keepdim=True) * scene.weights).sum((1, 2, 3)) / 2
-    return deltas * _shrink(cost, budget.dssim).sqrt()
+    deltas = _clamp(deltas, scene, budget)
+    smooth = _smooth(deltas, scene)
+    grain = (deltas - smooth) / scene.deviation
+    cost = (grain.square().mean(1, keepdim=True) * scene.weights).sum((1, 2, 3)) / 2
+    deltas = smooth + (deltas - smooth) * _shrink(cost, budget.dssim).sqrt()
+    return _clamp(deltas, scene, budget)
 
 
 def fit(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
-    """Scale deltas down until the exact measures are inside the budget.
+    """Scale deltas down until the exact measures are inside the budget: first what SSIM sees, then, if need be, all.
 
     Args:
         deltas: float (N, 3, S, S).
@@ -41,16 +43,39 @@ def fit(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
         budget: what may be seen.
 
     Returns:
-        float (N, 3, S, S), each delta scaled by a factor in [0, 1], by bisection.
+        float (N, 3, S, S), |delta| <= eps and crops + deltas in [0, 1].
     """
-    low = torch.zeros(len(deltas), device=deltas.device)
-    high = torch.ones_like(low)
-    factors = torch.ones_like(low)
+    deltas = _clamp(deltas, scene, budget)
+    smooth = _smooth(deltas, scene)
+    grain = deltas - smooth
+
+    def grainy(factors: torch.Tensor) -> torch.Tensor:
+        return dssim(scene.crops, scene.apply(smooth + grain * factors), scene.weights) > budget.dssim
+
+    deltas = _clamp(smooth + grain * _largest(grainy, deltas), scene, budget)
+    return deltas * _largest(lambda factors: _exceeds(deltas * factors, scene, budget), deltas)
+
+
+def _largest(over: Callable[[torch.Tensor], torch.Tensor], deltas: torch.Tensor) -> torch.Tensor:
+    """Find the largest factors (N, 1, 1, 1) in [0, 1] that are not over, by bisection."""
+    low = deltas.new_zeros(len(deltas), 1, 1, 1)
+    high, factors = torch.ones_like(low), torch.ones_like(low)
     for _ in range(BISECTIONS):
-        over = _exceeds(deltas * factors[:, None, None, None], scene, budget)
-        low, high = torch.where(over, low, factors), torch.where(over, factors, high)
+        too_much = over(factors)[:, None, None, None]
+        low, high = torch.where(too_much, low, factors), torch.where(too_much, factors, high)
         factors = torch.where(low == 1, low, (low + high) / 2)
-    return deltas * low[:, None, None, None]
+    return low
+
+
+def _clamp(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
+    """Keep |delta| <= eps and crops + deltas in [0, 1]."""
+    return scene.apply(deltas.clamp(-budget.eps, budget.eps)) - scene.crops
+
+
+def _smooth(deltas: torch.Tensor, scene: Scene) -> torch.Tensor:
+    """Return the part of deltas that moves SSIM's local means."""
+    kernel = gaussian(torch.tensor([SSIM_SIGMA], device=deltas.device), radius=5)
+    return blur(deltas, kernel) * scene.masks.gt(0)
 
 
 def _exceeds(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
@@ -61,11 +86,34 @@ def _exceeds(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor
     return (grain > budget.dssim) | (colour > budget.colour) | (luma > budget.luma)
 
 
+def smooth_step(gradients: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
+    """Return the low-passed gradients, luma and colour each at the size of their whole budget.
+
+    Args:
+        gradients: float (N, 3, S, S).
+        scene: their batch.
+        budget: what may be seen.
+
+    Returns:
+        float (N, 3, S, S), a change of RGB.
+    """
+    low = scene.low_pass(scene.low_pass(to_ycbcr(gradients * scene.masks)))
+    luma, colour = _tint(low, scene)
+    luma_scale, colour_scale = budget.luma / luma.clamp_min(1e-12), budget.colour / colour.clamp_min(1e-12)
+    scale = torch.stack([luma_scale, colour_scale, colour_scale], 1)[:, :, None, None]
+    return to_rgb(low * scale) * scene.masks
+
+
+def _tint(low: torch.Tensor, scene: Scene) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return luma and colour (N,) of low-passed Y, Cb, Cr, in grey levels."""
+    power = ((low * 255).square() * scene.weights).sum((2, 3))
+    return power[:, 0].sqrt(), power[:, 1:].mean(1).sqrt()
+
+
 def _damp(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
     """Take away as much of the low-passed part as is over the limits for colour and luma."""
     low = scene.low_pass(to_ycbcr(deltas))
-    power = ((low * 255).square() * scene.weights).sum((2, 3))
-    luma, colour = power[:, 0].sqrt(), power[:, 1:].mean(1).sqrt()
+    luma, colour = _tint(low, scene)
     keep_luma, keep_colour = _shrink(luma, budget.luma), _shrink(colour, budget.colour)
     keep = torch.cat([keep_luma, keep_colour, keep_colour], 1)
     return deltas - to_rgb(low * (1 - keep)) * scene.masks

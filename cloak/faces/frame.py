@@ -81,7 +81,7 @@ def _window(pixels: torch.Tensor, left: int, top: int, side: int) -> torch.Tenso
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
     window = torch.zeros(3, side, side)
     if x0 < x1 and y0 < y1:
-        window[:, y0 - top : y1 - top, x0 - left : x1 - left] = pixels[:, y0:y1, x0:x1].float() / 255
+        torch.div(pixels[:, y0:y1, x0:x1], 255, out=window[:, y0 - top : y1 - top, x0 - left : x1 - left])
     return window
 
 
@@ -96,6 +96,7 @@ def _mask(photo: Photo, face: Face, to_photo: torch.Tensor, size: int) -> torch.
     )
     ramp = (depth / FEATHER).clamp(0, 1) * inside
     smooth = ramp.square() * (3 - 2 * ramp)
+    smooth = smooth * (smooth > 0.03)  # a hundredth of a grey level is not worth a denormal number
     return smooth[None, :, 1, None] * smooth[None, None, :, 0]
 
 

@@ -80,7 +80,7 @@ def warp(images: torch.Tensor, to_output: torch.Tensor, size: int, *, antialias:
     if images.ndim != 4 or to_output.shape != (len(images), 2, 3):
         raise ShapeError(f"one (2, 3) matrix an image, got {tuple(images.shape)} and {tuple(to_output.shape)}")
     if antialias:
-        images, to_output = _shrink(images, to_output)
+        return _warp_shrunk(images, to_output, size)
     height, width = images.shape[-2:]
     steps = torch.arange(size, device=images.device, dtype=images.dtype)
     x, y = torch.meshgrid(steps, steps, indexing="xy")
@@ -91,15 +91,21 @@ def warp(images: torch.Tensor, to_output: torch.Tensor, size: int, *, antialias:
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def _shrink(images: torch.Tensor, to_output: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Average whole blocks of pixels where the warp would step over them."""
-    factor = int(1 / scale_of(to_output).max().clamp_min(1e-3).item())
-    factor = min(factor, *images.shape[-2:])
-    if factor < 2:
-        return images, to_output
-    pooled = F.avg_pool2d(images, factor, ceil_mode=True, count_include_pad=False)
+def _warp_shrunk(images: torch.Tensor, to_output: torch.Tensor, size: int) -> torch.Tensor:
+    """Warp each image after averaging the whole blocks of pixels that the warp would step over."""
+    factors = (1 / scale_of(to_output).clamp_min(1e-3)).long().clamp(1, min(images.shape[-2:])).tolist()
+    if set(factors) == {1}:
+        return warp(images, to_output, size)
+    # One image at a time: the factor is its own, so that a face looks the same alone and in company.
+    return torch.cat(
+        [_warp_one(images[i : i + 1], to_output[i : i + 1], size, factor) for i, factor in enumerate(factors)]
+    )
+
+
+def _warp_one(image: torch.Tensor, to_output: torch.Tensor, size: int, factor: int) -> torch.Tensor:
+    """Warp (1, C, H, W) after averaging blocks of `factor` pixels."""
+    pooled = F.avg_pool2d(image, factor, ceil_mode=True, count_include_pad=False)
     # The centre of pooled pixel 0 is the centre of the block, (factor - 1) / 2.
-    matrices = to_output.clone()
-    matrices[:, :, 2] = matrices[:, :, 2] + matrices[:, :, :2].sum(2) * (factor - 1) / 2
-    matrices[:, :, :2] = matrices[:, :, :2] * factor
-    return pooled, matrices
+    linear, shift = to_output[:, :, :2], to_output[:, :, 2:]
+    shift = shift + linear.sum(2, keepdim=True) * (factor - 1) / 2
+    return warp(pooled, torch.cat([linear * factor, shift], 2), size)
