@@ -30,14 +30,17 @@ def composite(pixels: torch.Tensor, batch: FaceBatch, deltas: torch.Tensor, row:
     left, top = (round(float(batch.to_photo[row, i, 2]) - (scale - 1) / 2) for i in (0, 1))
     delta, mask = deltas[row].float().cpu(), batch.masks[row].cpu()
     if side != size:
-        # Bicubic, because a bilinear delta shows its grid on skin. Outside the mask it may ring: cut that off.
-        delta = F.interpolate(delta[None], (side, side), mode="bicubic", align_corners=False)[0]
         mask = F.interpolate(mask[None], (side, side), mode="bilinear", align_corners=False)[0]
     _, height, width = pixels.shape
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
-    inner = (slice(None), slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
-    outer = (slice(None), slice(y0, y1), slice(x0, x1))
-    changed = (pixels[outer].float() + delta[inner] * 255 * (mask[inner] > 0)).round().clamp(0, 255)
+    inner = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
+    allowed = mask[0][inner] > 0
     result = pixels.clone()
-    result[outer] = changed.to(torch.uint8)
+    for channel, change in zip(result, delta, strict=True):  # one at a time: a face may have ten million pixels
+        if side != size:
+            # Bicubic, because a bilinear delta shows its grid on skin. Outside the mask it may ring: cut that off.
+            change = F.interpolate(change[None, None], (side, side), mode="bicubic", align_corners=False)[0, 0]
+        place = channel[y0:y1, x0:x1]
+        changed = change[inner].mul(255).mul_(allowed).add_(place)
+        place.copy_(changed.round_().clamp_(0, 255))
     return result
