@@ -42,7 +42,7 @@ _UPRIGHT = torch.tensor([[-0.5, -0.42], [0.5, -0.42], [0.0, 0.1], [-0.4, 0.58], 
 class Detector:
     """Finds faces from 24 pixels to the whole photo, turned by up to 45 degrees.
 
-    In photos of more than 1.2 megapixels some faces under 32 pixels are lost, and turned ones under about 1/40 of the
+    In photos of more than 1.2 megapixels some faces under 32 pixels are lost, and turned ones under about 1/30 of the
     longer side (`cloak.faces.pyramid`); `tests/benchmarks/detection.json` has the numbers.
 
     Args:
