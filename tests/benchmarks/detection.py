@@ -6,8 +6,9 @@ PHOTOS holds `lfw/<identity>/*.jpg` with `lfw_landmarks.txt` beside it (path and
 eye, nose, left and right mouth corner, image order), `portraits/<identity>/` and `snapshots/<identity>/`.
 
 The threshold was chosen on identities A to M; recall is of identities N to Z. A face is hit by a detection whose
-landmarks lie within 0.2 eye distances of the listed ones on average, or whose box holds all of these; the first alone is
-given as `recall_by_landmarks`. Landmark errors are of all hits. Sizes of faces are heights of boxes: 3.1 eye distances.
+landmarks lie within 0.2 eye distances of the listed ones on average, or whose box holds all of these; the first alone
+is given as `recall_by_landmarks`. Landmark errors are of all hits. Sizes of faces are heights of boxes: 3.1 eye
+distances.
 """
 
 import ctypes
@@ -81,7 +82,7 @@ def shrunk(sample: Sample, height: float) -> tuple[Image.Image, torch.Tensor]:
 
 
 class Match(NamedTuple):
-    """The detection nearest to a known face, the mean distance of its landmarks in eye distances, and what it counts."""
+    """The detection nearest to a known face, its landmarks' mean distance in eye distances, and whether it counts."""
 
     face: Face | None
     error: float
