@@ -104,9 +104,7 @@ class AttackConfig:
         budget: what may be seen.
         views: how far from the ideal one the views are that surrogates get.
         steps: gradient steps; each uses one surrogate.
-        rate: size of the first step, in units of the whole budget; it falls along a cosine.
-        momentum: share of the old direction in the new one.
-        smooth: share of a step's smooth part; 0 leaves only grain.
+        rate: size of the first step in [0, 1] units; it falls along a cosine.
         margin: how unlike itself a face shall become: a cosine of -margin.
         seed: of every random draw.
     """
@@ -114,20 +112,15 @@ class AttackConfig:
     budget: Budget = field(default_factory=Budget)
     views: Views = field(default_factory=Views)
     steps: int = 120
-    rate: float = 0.6
-    momentum: float = 0.9
-    smooth: float = 1.0
-    margin: float = 0.3
+    rate: float = 5 / 255
+    margin: float = 0.1
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError(f"steps must be at least 1, got {self.steps}")
-        if self.rate <= 0 or not 0 <= self.momentum < 1 or self.smooth < 0:
-            raise ConfigError(
-                "rate must be over 0, momentum in [0, 1) and smooth at least 0, got "
-                f"{self.rate:g}, {self.momentum:g} and {self.smooth:g}"
-            )
+        if not 0 < self.rate <= 1:
+            raise ConfigError(f"rate must be in (0, 1], got {self.rate:g}: write 5/255")
 
     @classmethod
     def preset(cls, strength: Strength = Strength.BALANCED, *, seed: int = 0) -> "AttackConfig":

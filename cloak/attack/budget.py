@@ -105,9 +105,14 @@ def local_deviation(images: torch.Tensor) -> torch.Tensor:
 
 def tint(delta: torch.Tensor, weights: torch.Tensor, low_pass: "LowPass") -> tuple[torch.Tensor, torch.Tensor]:
     """Return the RMS of low-passed chroma and luma in grey levels, float (N,) each."""
-    square = (low_pass(to_ycbcr(delta)) * 255).square()
-    power = (square * weights).sum((2, 3))
-    return power[:, 1:].mean(1).sqrt(), power[:, 0].sqrt()
+    luma, colour = tint_power(delta, weights, low_pass)
+    return colour.sqrt(), luma.sqrt()
+
+
+def tint_power(delta: torch.Tensor, weights: torch.Tensor, low_pass: "LowPass") -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the mean squares of low-passed luma and chroma in grey levels, float (N,) each."""
+    power = ((low_pass(to_ycbcr(delta)) * 255).square() * weights).sum((2, 3))
+    return power[:, 0], power[:, 1:].mean(1)
 
 
 def to_ycbcr(images: torch.Tensor) -> torch.Tensor:

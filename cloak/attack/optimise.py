@@ -5,24 +5,38 @@ To try an idea, subclass `Attack` and replace one of `start`, `objective`, `step
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
 from cloak.attack.objectives import dodge
-from cloak.attack.projection import fit, project, smooth_step
+from cloak.attack.projection import fit, penalty, project
 from cloak.attack.scene import Scene
 from cloak.attack.views import Surrogate, align, look
 from cloak.config import AttackConfig
 from cloak.errors import ConfigError
 from cloak.photo import FaceBatch
 
+BETAS = (0.9, 0.999)
+TINY = 1e-10
+"""Adam's constants; gradients here are around 1e-4, so its usual 1e-8 would do as well."""
+
+
+@dataclass(slots=True)
+class Moments:
+    """Adam's running means: float (N, 3, S, S) each, and how many steps are in them."""
+
+    first: torch.Tensor
+    second: torch.Tensor
+    steps: int = 0
+
 
 class Attack:
     """Finds deltas that lower an objective on random surrogates and views, inside a visibility budget.
 
-    Steps are steepest descent in the budget's own metric. The budget limits two bands, grain (by DSSIM) and smooth
-    shifts (by tint), so each step has a part in either, normalised to a share of that band's limit, whatever the
-    surrogate; grain goes where a change costs little (`Scene.unit`). One surrogate a step, momentum over them all.
+    Adam on the objective plus the penalty for leaving the budget; one surrogate and one view a step. That every pixel
+    moves by about as much, whatever its gradient, is what makes a cloak carry over: steepest descent in the budget's
+    own metric fits the surrogates better and strangers worse (docs/research.md).
 
     Args:
         surrogates: at least one.
@@ -31,8 +45,7 @@ class Attack:
     Raises:
         ConfigError: there is no surrogate.
 
-    Source: Madry et al. 2018 (projected gradient descent), Dong et al. 2018 (momentum); attack steps in the metric of
-        the distance follow Rony et al. 2019.
+    Source: Kingma and Ba 2015 (Adam); Athalye et al. 2018 (expectation over transformation).
     """
 
     def __init__(self, surrogates: Sequence[Surrogate], config: AttackConfig) -> None:
@@ -56,12 +69,13 @@ class Attack:
         generator = torch.Generator().manual_seed(self.config.seed)
         with torch.no_grad():
             references = [surrogate(align(scene.crops, scene.landmarks, surrogate)) for surrogate in self.surrogates]
-        deltas, momentum = self.start(scene), torch.zeros_like(scene.crops)
+        deltas = self.start(scene)
+        moments = Moments(torch.zeros_like(deltas), torch.zeros_like(deltas))
         for step, index in enumerate(self._order(generator)):
             gradient = self._gradient(deltas, scene, index, references[index], generator)
-            deltas, momentum = self.step(deltas, gradient, momentum, scene, step / self.config.steps)
-            deltas = self.project(deltas, scene)
-        return fit(deltas, scene, self.config.budget)
+            rate = self.config.rate * (0.5 + 0.5 * math.cos(math.pi * step / self.config.steps))
+            deltas = self.project(self.step(deltas, gradient, moments, rate) * (scene.masks > 0), scene)
+        return fit(deltas * scene.masks, scene, self.config.budget)
 
     def start(self, scene: Scene) -> torch.Tensor:
         """Return the first deltas, float (N, 3, S, S)."""
@@ -71,31 +85,27 @@ class Attack:
         """Return the losses (N,) of embeddings (N, D), given those of the clean faces."""
         return dodge(embeddings, references, self.config.margin)
 
-    def step(
-        self, deltas: torch.Tensor, gradient: torch.Tensor, momentum: torch.Tensor, scene: Scene, progress: float
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Move against the gradient.
+    def step(self, deltas: torch.Tensor, gradient: torch.Tensor, moments: Moments, rate: float) -> torch.Tensor:
+        """Move against the gradient by about `rate` everywhere.
 
         Args:
             deltas: float (N, 3, S, S).
-            gradient: of the objective by the deltas, the same shape.
-            momentum: what the last step returned.
-            scene: the batch.
-            progress: share of the steps done, in [0, 1).
+            gradient: of the loss by the deltas, the same shape.
+            moments: the memory, changed in place.
+            rate: step size in [0, 1] units.
 
         Returns:
-            new deltas, new momentum.
+            new deltas.
         """
-        config = self.config
-        momentum = config.momentum * momentum + gradient / _size(gradient * scene.unit)
-        rate = config.rate * (0.5 + 0.5 * math.cos(math.pi * progress)) + config.rate / 50
-        grain = momentum * scene.unit
-        # A grain whose size is this everywhere, in units, has the DSSIM of the whole budget.
-        grain = scene.unit * grain / _size(grain) * math.sqrt(2 * config.budget.dssim)
-        return deltas - rate * (grain + config.smooth * smooth_step(momentum, scene, config.budget)), momentum
+        moments.steps += 1
+        moments.first.lerp_(gradient, 1 - BETAS[0])
+        moments.second.lerp_(gradient.square(), 1 - BETAS[1])
+        first = moments.first / (1 - BETAS[0] ** moments.steps)
+        second = moments.second / (1 - BETAS[1] ** moments.steps)
+        return deltas - rate * first / (second.sqrt() + TINY)
 
     def project(self, deltas: torch.Tensor, scene: Scene) -> torch.Tensor:
-        """Return deltas inside the budget."""
+        """Return the nearest deltas that may be seen by a surrogate."""
         return project(deltas, scene, self.config.budget)
 
     def _gradient(
@@ -103,9 +113,10 @@ class Attack:
     ) -> torch.Tensor:
         deltas = deltas.detach().requires_grad_(True)
         surrogate = self.surrogates[index]
-        view = look(scene.apply(deltas), scene.landmarks, surrogate, self.config.views, generator)
-        loss = self.objective(surrogate(view), references).sum()
-        (gradient,) = torch.autograd.grad(loss, deltas)
+        shown = deltas * scene.masks
+        view = look(scene.apply(shown), scene.landmarks, surrogate, self.config.views, generator)
+        loss = self.objective(surrogate(view), references) + penalty(shown, scene, self.config.budget)
+        (gradient,) = torch.autograd.grad(loss.sum(), deltas)
         return gradient
 
     def _order(self, generator: torch.Generator) -> list[int]:
@@ -114,11 +125,6 @@ class Attack:
         rounds = -(-self.config.steps // count)
         order = [index for _ in range(rounds) for index in torch.randperm(count, generator=generator).tolist()]
         return order[: self.config.steps]
-
-
-def _size(values: torch.Tensor) -> torch.Tensor:
-    """Return the root mean square of each (3, S, S), as (N, 1, 1, 1)."""
-    return values.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
 
 
 def attack(batch: FaceBatch, surrogates: Sequence[Surrogate], config: AttackConfig) -> torch.Tensor:

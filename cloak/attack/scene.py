@@ -7,9 +7,6 @@ import torch
 from cloak.attack.budget import LowPass, inside, local_deviation
 from cloak.photo import FaceBatch
 
-UNIT_RANGE = (0.2, 6.0)
-"""Limits of the local unit in units of its mean: neither flat skin nor hair gets everything."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
@@ -22,7 +19,6 @@ class Scene:
         boxes: float32 (N, 4).
         weights: float32 (N, 1, S, S), the average over the box.
         deviation: float32 (N, 3, S, S), the size of change that costs the same DSSIM everywhere.
-        unit: float32 (N, 3, S, S), `deviation` within limits and under the mask: what a step of 1 means.
         low_pass: the blur that the tint is measured through.
     """
 
@@ -32,25 +28,19 @@ class Scene:
     boxes: torch.Tensor
     weights: torch.Tensor
     deviation: torch.Tensor
-    unit: torch.Tensor
     low_pass: LowPass
 
     @classmethod
     def of(cls, batch: FaceBatch, device: torch.device) -> "Scene":
         """Prepare a batch."""
         crops, masks, boxes = batch.crops.to(device), batch.masks.to(device), batch.boxes.to(device)
-        weights = inside(boxes, crops.shape[-1])
-        deviation = local_deviation(crops)
-        mean = (deviation.square() * weights).sum((2, 3)).mean(1).sqrt()[:, None, None, None]
-        lowest, highest = UNIT_RANGE
         return cls(
             crops=crops,
             masks=masks,
             landmarks=batch.landmarks.to(device),
             boxes=boxes,
-            weights=weights,
-            deviation=deviation,
-            unit=(deviation / mean).clamp(lowest, highest) * mean * masks,
+            weights=inside(boxes, crops.shape[-1]),
+            deviation=local_deviation(crops),
             low_pass=LowPass(boxes),
         )
 
