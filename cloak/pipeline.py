@@ -120,9 +120,10 @@ class _Run:
 
     def _cloaked(self, photos: Sequence[Photo]) -> Iterator[tuple[Photo, Chosen, Future[bytes]]]:
         """Cloak photos together and encode each as soon as it is ready; yield them in order when all are cloaked."""
-        ready: dict[int, tuple[Chosen, Future[bytes]]] = {}
-        for index, cloaked in self.cloaker.cloak(photos):
-            ready[index] = cloaked.chosen, self.pool.submit(self._bytes, cloaked.photo)
+        ready = {
+            index: (cloaked.chosen, self.pool.submit(self._bytes, cloaked.photo))
+            for index, cloaked in self.cloaker.cloak(photos)
+        }
         for index, photo in enumerate(photos):
             yield photo, *ready.pop(index)
 
