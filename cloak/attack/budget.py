@@ -80,17 +80,36 @@ def normalised(weights: torch.Tensor) -> torch.Tensor:
     return weights / weights.sum((1, 2, 3), keepdim=True).clamp_min(1e-9)
 
 
+class Dssim:
+    """(1 - SSIM) / 2 against the same clean images, whose moments are taken once.
+
+    Args:
+        clean: float (N, 3, S, S) in [0, 1].
+        weights: float (N, 1, S, S), where to average.
+
+    Source: Wang et al. 2004, equation 13.
+    """
+
+    def __init__(self, clean: torch.Tensor, weights: torch.Tensor) -> None:
+        self.clean, self.weights = clean, weights
+        self.kernel = gaussian(torch.tensor([SSIM_SIGMA], device=clean.device), radius=5)
+        self.mean, square = blur(torch.cat([clean, clean**2], 1), self.kernel).chunk(2, 1)
+        self.variance = square - self.mean**2
+
+    def __call__(self, changed: torch.Tensor) -> torch.Tensor:
+        """Compare float (N, 3, S, S) with the clean images: float (N,), mean over RGB and the weights."""
+        moments = blur(torch.cat([changed, changed**2, self.clean * changed], 1), self.kernel)
+        mean, square, product = moments.chunk(3, 1)
+        variance, covariance = square - mean**2, product - self.mean * mean
+        ssim = ((2 * self.mean * mean + C1) * (2 * covariance + C2)) / (
+            (self.mean**2 + mean**2 + C1) * (self.variance + variance + C2)
+        )
+        return ((1 - ssim.mean(1, keepdim=True)) / 2 * self.weights).sum((1, 2, 3))
+
+
 def dssim(clean: torch.Tensor, changed: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Return (1 - SSIM) / 2, mean over RGB and over the weights, float (N,)."""
-    kernel = gaussian(torch.tensor([SSIM_SIGMA], device=clean.device), radius=5)
-    moments = blur(torch.cat([clean, changed, clean**2, changed**2, clean * changed], 1), kernel)
-    mean_a, mean_b, square_a, square_b, product = moments.chunk(5, 1)
-    variance_a, variance_b = square_a - mean_a**2, square_b - mean_b**2
-    covariance = product - mean_a * mean_b
-    ssim = ((2 * mean_a * mean_b + C1) * (2 * covariance + C2)) / (
-        (mean_a**2 + mean_b**2 + C1) * (variance_a + variance_b + C2)
-    )
-    return ((1 - ssim.mean(1, keepdim=True)) / 2 * weights).sum((1, 2, 3))
+    """Return (1 - SSIM) / 2, mean over RGB and over the weights (N, 1, S, S): float (N,)."""
+    return Dssim(clean, weights)(changed)
 
 
 def local_deviation(images: torch.Tensor) -> torch.Tensor:

@@ -34,9 +34,8 @@ class Moments:
 class Attack:
     """Finds deltas that lower an objective on random surrogates and views, inside a visibility budget.
 
-    Adam on the objective plus the penalty for leaving the budget; one surrogate and one view a step. That every pixel
-    moves by about as much, whatever its gradient, is what makes a cloak carry over: steepest descent in the budget's
-    own metric fits the surrogates better and strangers worse (docs/research.md).
+    Adam on the objective plus the penalty for leaving the budget: one surrogate and one view a step, and steps that
+    are larger where a change costs less (`Scene.unit`).
 
     Args:
         surrogates: at least one.
@@ -69,54 +68,54 @@ class Attack:
         generator = torch.Generator().manual_seed(self.config.seed)
         with torch.no_grad():
             references = [surrogate(align(scene.crops, scene.landmarks, surrogate)) for surrogate in self.surrogates]
-        deltas = self.start(scene)
-        moments = Moments(torch.zeros_like(deltas), torch.zeros_like(deltas))
+        shape = self.start(scene)
+        moments = Moments(torch.zeros_like(shape), torch.zeros_like(shape))
         for step, index in enumerate(self._order(generator)):
-            gradient = self._gradient(deltas, scene, index, references[index], generator)
+            gradient = self._gradient(shape, scene, index, references[index], generator)
             rate = self.config.rate * (0.5 + 0.5 * math.cos(math.pi * step / self.config.steps))
-            deltas = self.project(self.step(deltas, gradient, moments, rate) * (scene.masks > 0), scene)
-        return fit(deltas * scene.masks, scene, self.config.budget)
+            shape = self.step(shape, gradient, moments, rate)
+        return fit(self.project(shape * scene.unit, scene), scene, self.config.budget)
 
     def start(self, scene: Scene) -> torch.Tensor:
-        """Return the first deltas, float (N, 3, S, S)."""
+        """Return the first shapes, float (N, 3, S, S): deltas in units of `scene.unit`, which is what steps work on."""
         return torch.zeros_like(scene.crops)
 
     def objective(self, embeddings: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
         """Return the losses (N,) of embeddings (N, D), given those of the clean faces."""
         return dodge(embeddings, references, self.config.margin)
 
-    def step(self, deltas: torch.Tensor, gradient: torch.Tensor, moments: Moments, rate: float) -> torch.Tensor:
+    def step(self, shape: torch.Tensor, gradient: torch.Tensor, moments: Moments, rate: float) -> torch.Tensor:
         """Move against the gradient by about `rate` everywhere.
 
         Args:
-            deltas: float (N, 3, S, S).
-            gradient: of the loss by the deltas, the same shape.
+            shape: float (N, 3, S, S).
+            gradient: of the loss by the shape, float (N, 3, S, S).
             moments: the memory, changed in place.
             rate: step size in [0, 1] units.
 
         Returns:
-            new deltas.
+            new shapes.
         """
         moments.steps += 1
         moments.first.lerp_(gradient, 1 - BETAS[0])
         moments.second.lerp_(gradient.square(), 1 - BETAS[1])
         first = moments.first / (1 - BETAS[0] ** moments.steps)
         second = moments.second / (1 - BETAS[1] ** moments.steps)
-        return deltas - rate * first / (second.sqrt() + TINY)
+        return shape - rate * first / (second.sqrt() + TINY)
 
     def project(self, deltas: torch.Tensor, scene: Scene) -> torch.Tensor:
         """Return the nearest deltas that may be seen by a surrogate."""
         return project(deltas, scene, self.config.budget)
 
     def _gradient(
-        self, deltas: torch.Tensor, scene: Scene, index: int, references: torch.Tensor, generator: torch.Generator
+        self, shape: torch.Tensor, scene: Scene, index: int, references: torch.Tensor, generator: torch.Generator
     ) -> torch.Tensor:
-        deltas = deltas.detach().requires_grad_(True)
+        shape = shape.detach().requires_grad_(True)
         surrogate = self.surrogates[index]
-        shown = deltas * scene.masks
-        view = look(scene.apply(shown), scene.landmarks, surrogate, self.config.views, generator)
-        loss = self.objective(surrogate(view), references) + penalty(shown, scene, self.config.budget)
-        (gradient,) = torch.autograd.grad(loss.sum(), deltas)
+        deltas = self.project(shape * scene.unit, scene)
+        view = look(scene.apply(deltas), scene.landmarks, surrogate, self.config.views, generator)
+        loss = self.objective(surrogate(view), references) + penalty(deltas, scene, self.config.budget)
+        (gradient,) = torch.autograd.grad(loss.sum(), shape)
         return gradient
 
     def _order(self, generator: torch.Generator) -> list[int]:

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import torch
 
-from cloak.attack.budget import LowPass, inside, local_deviation
+from cloak.attack.budget import Dssim, LowPass, inside, local_deviation
 from cloak.photo import FaceBatch
+
+UNIT_RANGE = (0.35, 3.0)
+"""Limits of `Scene.unit`: neither flat skin nor hair gets everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +21,9 @@ class Scene:
         landmarks: float32 (N, 5, 2).
         boxes: float32 (N, 4).
         weights: float32 (N, 1, S, S), the average over the box.
-        deviation: float32 (N, 3, S, S), the size of change that costs the same DSSIM everywhere.
+        unit: float32 (N, 1, S, S), the size of a pixel's step: larger where a change costs less DSSIM, with a mean of 1,
+            and zero where the mask is.
+        dssim: the grain of changed crops.
         low_pass: the blur that the tint is measured through.
     """
 
@@ -27,20 +32,26 @@ class Scene:
     landmarks: torch.Tensor
     boxes: torch.Tensor
     weights: torch.Tensor
-    deviation: torch.Tensor
+    unit: torch.Tensor
+    dssim: Dssim
     low_pass: LowPass
 
     @classmethod
     def of(cls, batch: FaceBatch, device: torch.device) -> "Scene":
         """Prepare a batch."""
         crops, masks, boxes = batch.crops.to(device), batch.masks.to(device), batch.boxes.to(device)
+        weights = inside(boxes, crops.shape[-1])
+        unit = local_deviation(crops).mean(1, keepdim=True)
+        unit = unit / (unit * weights).sum((1, 2, 3), keepdim=True)
+        lowest, highest = UNIT_RANGE
         return cls(
             crops=crops,
             masks=masks,
             landmarks=batch.landmarks.to(device),
             boxes=boxes,
-            weights=inside(boxes, crops.shape[-1]),
-            deviation=local_deviation(crops),
+            weights=weights,
+            unit=unit.clamp(lowest, highest) * masks,
+            dssim=Dssim(crops, weights),
             low_pass=LowPass(boxes),
         )
 
