@@ -21,8 +21,8 @@ class Scene:
         landmarks: float32 (N, 5, 2).
         boxes: float32 (N, 4).
         weights: float32 (N, 1, S, S), the average over the box.
-        unit: float32 (N, 1, S, S), the size of a pixel's step: larger where a change costs less DSSIM, with a mean of 1,
-            and zero where the mask is.
+        unit: float32 (N, 1, S, S), the size of a pixel's step: larger where a change costs less, with a mean of 1, and
+            zero where the mask is.
         dssim: the grain of changed crops.
         low_pass: the blur that the tint is measured through.
     """
