@@ -104,7 +104,8 @@ class AttackConfig:
         budget: what may be seen.
         views: how far from the ideal one the views are that surrogates get.
         steps: gradient steps; each uses one surrogate.
-        rate: size of the first step in [0, 1] units; it falls along a cosine.
+        rate: size of the first step as a share of the whole budget; it falls along a cosine.
+        momentum: share of the old direction in the new one.
         margin: how unlike itself a face shall become: a cosine of -margin.
         seed: of every random draw.
     """
@@ -112,15 +113,18 @@ class AttackConfig:
     budget: Budget = field(default_factory=Budget)
     views: Views = field(default_factory=Views)
     steps: int = 120
-    rate: float = 5 / 255
+    rate: float = 0.5
+    momentum: float = 0.9
     margin: float = 0.1
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError(f"steps must be at least 1, got {self.steps}")
-        if not 0 < self.rate <= 1:
-            raise ConfigError(f"rate must be in (0, 1], got {self.rate:g}: write 5/255")
+        if not 0 < self.rate <= 10 or not 0 <= self.momentum < 1:
+            raise ConfigError(
+                f"rate must be in (0, 10] and momentum in [0, 1), got {self.rate:g} and {self.momentum:g}"
+            )
 
     @classmethod
     def preset(cls, strength: Strength = Strength.BALANCED, *, seed: int = 0) -> "AttackConfig":

@@ -6,7 +6,7 @@ deltas = attack(batch, surrogates, AttackConfig.preset(Strength.BALANCED))
 from cloak.attack.budget import Visibility, measure
 from cloak.attack.objectives import dodge
 from cloak.attack.optimise import Attack, attack
-from cloak.attack.projection import fit, penalty, project
+from cloak.attack.projection import fit, project
 from cloak.attack.scene import Scene
 from cloak.attack.views import Surrogate, align, look
 
@@ -21,6 +21,5 @@ __all__ = [
     "fit",
     "look",
     "measure",
-    "penalty",
     "project",
 ]

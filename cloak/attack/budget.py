@@ -124,14 +124,14 @@ def local_deviation(images: torch.Tensor) -> torch.Tensor:
 
 def tint(delta: torch.Tensor, weights: torch.Tensor, low_pass: "LowPass") -> tuple[torch.Tensor, torch.Tensor]:
     """Return the RMS of low-passed chroma and luma in grey levels, float (N,) each."""
-    luma, colour = tint_power(delta, weights, low_pass)
+    luma, colour = power(low_pass(to_ycbcr(delta)), weights)
     return colour.sqrt(), luma.sqrt()
 
 
-def tint_power(delta: torch.Tensor, weights: torch.Tensor, low_pass: "LowPass") -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the mean squares of low-passed luma and chroma in grey levels, float (N,) each."""
-    power = ((low_pass(to_ycbcr(delta)) * 255).square() * weights).sum((2, 3))
-    return power[:, 0], power[:, 1:].mean(1)
+def power(low: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the mean squares of low-passed luma and chroma (N, 3, S, S), in grey levels, float (N,) each."""
+    squares = ((low * 255).square() * weights).sum((2, 3))
+    return squares[:, 0], squares[:, 1:].mean(1)
 
 
 def to_ycbcr(images: torch.Tensor) -> torch.Tensor:

@@ -5,37 +5,24 @@ To try an idea, subclass `Attack` and replace one of `start`, `objective`, `step
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 
 from cloak.attack.objectives import dodge
-from cloak.attack.projection import fit, penalty, project
+from cloak.attack.projection import fit, project
 from cloak.attack.scene import Scene
 from cloak.attack.views import Surrogate, align, look
 from cloak.config import AttackConfig
 from cloak.errors import ConfigError
 from cloak.photo import FaceBatch
 
-BETAS = (0.9, 0.999)
-TINY = 1e-10
-"""Adam's constants; gradients here are around 1e-4, so its usual 1e-8 would do as well."""
-
-
-@dataclass(slots=True)
-class Moments:
-    """Adam's running means: float (N, 3, S, S) each, and how many steps are in them."""
-
-    first: torch.Tensor
-    second: torch.Tensor
-    steps: int = 0
-
 
 class Attack:
     """Finds deltas that lower an objective on random surrogates and views, inside a visibility budget.
 
-    Adam on the objective plus the penalty for leaving the budget: one surrogate and one view a step, and steps that
-    are larger where a change costs less (`Scene.unit`).
+    Projected steepest descent with momentum in the metric of the budget: a step is normalised, face by face, to a share
+    of the whole budget, goes farther where a change costs less (`Scene.unit`), and is followed by a projection onto the
+    exact budget. One surrogate and one view a step.
 
     Args:
         surrogates: at least one.
@@ -44,7 +31,8 @@ class Attack:
     Raises:
         ConfigError: there is no surrogate.
 
-    Source: Kingma and Ba 2015 (Adam); Athalye et al. 2018 (expectation over transformation).
+    Source: Madry et al. 2018 (projected gradient descent), Dong et al. 2018 (momentum), Athalye et al. 2018 (expectation
+        over transformation), Zhao et al. 2020 (steps in a perceptual metric).
     """
 
     def __init__(self, surrogates: Sequence[Surrogate], config: AttackConfig) -> None:
@@ -68,54 +56,54 @@ class Attack:
         generator = torch.Generator().manual_seed(self.config.seed)
         with torch.no_grad():
             references = [surrogate(align(scene.crops, scene.landmarks, surrogate)) for surrogate in self.surrogates]
-        shape = self.start(scene)
-        moments = Moments(torch.zeros_like(shape), torch.zeros_like(shape))
+        deltas, momentum = self.start(scene), torch.zeros_like(scene.crops)
         for step, index in enumerate(self._order(generator)):
-            gradient = self._gradient(shape, scene, index, references[index], generator)
+            gradient = self._gradient(deltas, scene, index, references[index], generator)
             rate = self.config.rate * (0.5 + 0.5 * math.cos(math.pi * step / self.config.steps))
-            shape = self.step(shape, gradient, moments, rate)
-        return fit(self.project(shape * scene.unit, scene), scene, self.config.budget)
+            deltas, momentum = self.step(deltas, gradient, momentum, scene, rate)
+            deltas = self.project(deltas, scene)
+        return fit(deltas, scene, self.config.budget)
 
     def start(self, scene: Scene) -> torch.Tensor:
-        """Return the first shapes, float (N, 3, S, S): deltas in units of `scene.unit`, which is what steps work on."""
+        """Return the first deltas, float (N, 3, S, S), inside the budget."""
         return torch.zeros_like(scene.crops)
 
     def objective(self, embeddings: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
         """Return the losses (N,) of embeddings (N, D), given those of the clean faces."""
         return dodge(embeddings, references, self.config.margin)
 
-    def step(self, shape: torch.Tensor, gradient: torch.Tensor, moments: Moments, rate: float) -> torch.Tensor:
-        """Move against the gradient by about `rate` everywhere.
+    def step(
+        self, deltas: torch.Tensor, gradient: torch.Tensor, momentum: torch.Tensor, scene: Scene, rate: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Move against the gradient.
 
         Args:
-            shape: float (N, 3, S, S).
-            gradient: of the loss by the shape, float (N, 3, S, S).
-            moments: the memory, changed in place.
-            rate: step size in [0, 1] units.
+            deltas: float (N, 3, S, S).
+            gradient: of the objective by the deltas, the same shape.
+            momentum: what the last step returned.
+            scene: the batch.
+            rate: share of the budget to spend.
 
         Returns:
-            new shapes.
+            new deltas, new momentum.
         """
-        moments.steps += 1
-        moments.first.lerp_(gradient, 1 - BETAS[0])
-        moments.second.lerp_(gradient.square(), 1 - BETAS[1])
-        first = moments.first / (1 - BETAS[0] ** moments.steps)
-        second = moments.second / (1 - BETAS[1] ** moments.steps)
-        return shape - rate * first / (second.sqrt() + TINY)
+        momentum = self.config.momentum * momentum + _normalised(gradient * scene.unit, scene)
+        # A change of this size everywhere, in units, has the DSSIM of the whole budget.
+        size = rate * math.sqrt(2 * self.config.budget.dssim)
+        return deltas - size * scene.unit * _normalised(momentum, scene), momentum
 
     def project(self, deltas: torch.Tensor, scene: Scene) -> torch.Tensor:
-        """Return the nearest deltas that may be seen by a surrogate."""
+        """Return deltas inside the budget."""
         return project(deltas, scene, self.config.budget)
 
     def _gradient(
-        self, shape: torch.Tensor, scene: Scene, index: int, references: torch.Tensor, generator: torch.Generator
+        self, deltas: torch.Tensor, scene: Scene, index: int, references: torch.Tensor, generator: torch.Generator
     ) -> torch.Tensor:
-        shape = shape.detach().requires_grad_(True)
+        deltas = deltas.detach().requires_grad_(True)
         surrogate = self.surrogates[index]
-        deltas = self.project(shape * scene.unit, scene)
         view = look(scene.apply(deltas), scene.landmarks, surrogate, self.config.views, generator)
-        loss = self.objective(surrogate(view), references) + penalty(deltas, scene, self.config.budget)
-        (gradient,) = torch.autograd.grad(loss.sum(), shape)
+        loss = self.objective(surrogate(view), references).sum()
+        (gradient,) = torch.autograd.grad(loss, deltas)
         return gradient
 
     def _order(self, generator: torch.Generator) -> list[int]:
@@ -124,6 +112,13 @@ class Attack:
         rounds = -(-self.config.steps // count)
         order = [index for _ in range(rounds) for index in torch.randperm(count, generator=generator).tolist()]
         return order[: self.config.steps]
+
+
+def _normalised(values: torch.Tensor, scene: Scene) -> torch.Tensor:
+    """Scale values (N, 3, S, S) to a root mean square of 1 where each face may change."""
+    area = (scene.masks > 0).sum((1, 2, 3), keepdim=True).clamp_min(1) * values.shape[1]
+    size = (values.square().sum((1, 2, 3), keepdim=True) / area).sqrt()
+    return values / size.clamp_min(1e-12)
 
 
 def attack(batch: FaceBatch, surrogates: Sequence[Surrogate], config: AttackConfig) -> torch.Tensor:

@@ -1,62 +1,60 @@
-"""Keeping deltas inside the visibility budget: a cheap penalty on the way, an exact fit at the end."""
+"""Keeping deltas inside the visibility budget: nearly at each step, exactly at the end."""
 
 from collections.abc import Callable
 
 import torch
 
-from cloak.attack.budget import SSIM_SIGMA, blur, gaussian, tint, tint_power
+from cloak.attack.budget import power, tint, to_rgb, to_ycbcr
 from cloak.attack.scene import Scene
 from cloak.config import Budget
 
 BISECTIONS = 8
 
 
-def penalty(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
-    """Return by how much deltas are over the budget, as a loss: the sum of relu(number / limit - 1).
+def project(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
+    """Move deltas to nearly the nearest ones inside the budget.
+
+    Tint and blotches are taken away as far as they are over their limits; DSSIM grows with the square of a change, so
+    one look at it says by how much to shrink.
 
     Args:
-        deltas: float (N, 3, S, S).
+        deltas: float (N, 3, S, S), zero where the masks are.
         scene: their batch.
         budget: what may be seen.
 
     Returns:
-        float (N,), with a finite gradient everywhere.
+        float (N, 3, S, S): |delta| <= eps and crops + deltas in [0, 1] exactly, the other limits nearly.
     """
-    grain = scene.dssim(scene.apply(deltas))
-    # RMS below the limit cost nothing: working with squares keeps the gradient finite at zero.
-    luma, colour = tint_power(deltas, scene.weights, scene.low_pass)
-    ratios = (
-        grain / budget.dssim,
-        (luma / budget.luma**2).clamp_min(1).sqrt(),
-        (colour / budget.colour**2).clamp_min(1).sqrt(),
-    )
-    return torch.stack([torch.relu(ratio - 1) for ratio in ratios]).sum(0)
+    deltas = _damp(deltas, scene, budget)
+    deltas = scene.apply(deltas.clamp(-budget.eps, budget.eps)) - scene.crops
+    return deltas * _shrink(scene.dssim(scene.apply(deltas)), budget.dssim).sqrt()
 
 
-def project(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
-    """Keep |delta| <= eps and crops + deltas in [0, 1], which no trade-off may break on the way."""
-    return scene.apply(deltas.clamp(-budget.eps, budget.eps)) - scene.crops
+def _damp(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
+    """Take away as much of the low-passed part as is over the limits for colour and luma."""
+    low = scene.low_pass(to_ycbcr(deltas))
+    luma, colour = power(low, scene.weights)
+    keep_luma, keep_colour = _shrink(luma.sqrt(), budget.luma), _shrink(colour.sqrt(), budget.colour)
+    keep = torch.cat([keep_luma, keep_colour, keep_colour], 1)
+    return deltas - to_rgb(low * (1 - keep)) * scene.masks
+
+
+def _shrink(values: torch.Tensor, limit: float) -> torch.Tensor:
+    """Return the factors (N, 1, 1, 1), at most 1, that bring values (N,) down to a limit."""
+    return (limit / values.clamp_min(1e-12)).clamp(max=1)[:, None, None, None]
 
 
 def fit(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
-    """Scale deltas down until the exact measures are inside the budget: first what SSIM sees, then, if need be, all.
+    """Scale deltas down until the exact measures are inside the budget.
 
     Args:
-        deltas: float (N, 3, S, S).
+        deltas: float (N, 3, S, S), |delta| <= eps and crops + deltas in [0, 1].
         scene: their batch.
         budget: what may be seen.
 
     Returns:
-        float (N, 3, S, S), |delta| <= eps and crops + deltas in [0, 1].
+        float (N, 3, S, S), each delta scaled by the largest factor in [0, 1] that will do, by bisection.
     """
-    deltas = project(deltas, scene, budget)
-    smooth = _smooth(deltas) * scene.masks.gt(0)
-    grain = deltas - smooth
-
-    def grainy(factors: torch.Tensor) -> torch.Tensor:
-        return scene.dssim(scene.apply(smooth + grain * factors)) > budget.dssim
-
-    deltas = project(smooth + grain * _largest(grainy, deltas), scene, budget)
     return deltas * _largest(lambda factors: _exceeds(deltas * factors, scene, budget), deltas)
 
 
@@ -69,12 +67,6 @@ def _largest(over: Callable[[torch.Tensor], torch.Tensor], deltas: torch.Tensor)
         low, high = torch.where(too_much, low, factors), torch.where(too_much, factors, high)
         factors = torch.where(low == 1, low, (low + high) / 2)
     return low
-
-
-def _smooth(deltas: torch.Tensor) -> torch.Tensor:
-    """Return the part of deltas that moves SSIM's local means."""
-    kernel = gaussian(torch.tensor([SSIM_SIGMA], device=deltas.device), radius=5)
-    return blur(deltas, kernel)
 
 
 def _exceeds(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:

@@ -8,7 +8,7 @@ from cloak.attack.budget import Dssim, LowPass, inside, local_deviation
 from cloak.photo import FaceBatch
 
 UNIT_RANGE = (0.35, 3.0)
-"""Limits of `Scene.unit`: neither flat skin nor hair gets everything."""
+"""Limits of `Scene.unit` in units of its mean: neither flat skin nor hair gets everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +21,8 @@ class Scene:
         landmarks: float32 (N, 5, 2).
         boxes: float32 (N, 4).
         weights: float32 (N, 1, S, S), the average over the box.
-        unit: float32 (N, 1, S, S), the size of a pixel's step: larger where a change costs less, with a mean of 1, and
-            zero where the mask is.
+        unit: float32 (N, 3, S, S), the size of change that costs the same DSSIM everywhere, within limits and under the
+            mask.
         dssim: the grain of changed crops.
         low_pass: the blur that the tint is measured through.
     """
@@ -41,8 +41,8 @@ class Scene:
         """Prepare a batch."""
         crops, masks, boxes = batch.crops.to(device), batch.masks.to(device), batch.boxes.to(device)
         weights = inside(boxes, crops.shape[-1])
-        unit = local_deviation(crops).mean(1, keepdim=True)
-        unit = unit / (unit * weights).sum((1, 2, 3), keepdim=True)
+        deviation = local_deviation(crops)
+        mean = (deviation.square() * weights).sum((2, 3)).mean(1).sqrt()[:, None, None, None]
         lowest, highest = UNIT_RANGE
         return cls(
             crops=crops,
@@ -50,7 +50,7 @@ class Scene:
             landmarks=batch.landmarks.to(device),
             boxes=boxes,
             weights=weights,
-            unit=unit.clamp(lowest, highest) * masks,
+            unit=(deviation / mean).clamp(lowest, highest) * mean * masks,
             dssim=Dssim(crops, weights),
             low_pass=LowPass(boxes),
         )

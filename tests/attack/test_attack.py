@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cloak.attack import Attack, Scene, align, attack, fit, measure, penalty, project
+from cloak.attack import Attack, Scene, align, attack, fit, measure, project
 from cloak.config import AttackConfig, Budget, Strength
 from cloak.errors import ConfigError
 from cloak.photo import FaceBatch
@@ -48,7 +48,7 @@ def test_nothing_changes_where_the_mask_is_zero(batch, toys):
 
 def test_the_same_budget_moves_a_face_much_farther_than_noise_does(batch, toys):
     scene = Scene.of(batch, torch.device("cpu"))
-    noise = torch.randn(batch.crops.shape, generator=torch.Generator().manual_seed(0)) * batch.masks
+    noise = torch.randn(batch.crops.shape, generator=torch.Generator().manual_seed(0)) * scene.unit
     by_noise = 1 - cosines(batch, fit(noise, scene, CONFIG.budget), toys)
     by_attack = 1 - cosines(batch, attack(batch, toys, CONFIG), toys)
     assert (by_attack > 3 * by_noise).all()
@@ -104,31 +104,16 @@ def test_each_hook_can_be_replaced(batch, toys):
     assert called == {"start", "objective", "step", "project"}
 
 
-def test_projection_keeps_the_range_and_eps_and_leaves_small_deltas_alone(batch):
-    scene, budget = Scene.of(batch, torch.device("cpu")), Budget(eps=8 / 255)
-    noise = torch.randn(batch.crops.shape, generator=torch.Generator().manual_seed(0)) * batch.masks
-    kept = project(noise, scene, budget)
-    assert kept.abs().max() <= 8 / 255 + 1e-6
-    assert ((scene.crops + kept >= 0) & (scene.crops + kept <= 1)).all()
-    tiny = scene.apply(noise * 1e-4) - scene.crops
-    torch.testing.assert_close(project(tiny, scene, budget), tiny, atol=1e-6, rtol=0)
-
-
-def test_the_penalty_is_zero_inside_the_budget_and_grows_outside(batch):
+def test_projection_is_nearly_inside_and_leaves_small_deltas_alone(batch):
     scene, budget = Scene.of(batch, torch.device("cpu")), Budget()
     noise = torch.randn(batch.crops.shape, generator=torch.Generator().manual_seed(0)) * batch.masks
-    costs = torch.stack([penalty(noise * size, scene, budget) for size in (0.001, 0.05, 0.1)])
-    assert (costs[0] == 0).all()
-    assert (costs[2] > costs[1]).all()
-    assert (costs[1] > 0).all()
-
-
-def test_the_penalty_has_a_finite_gradient_everywhere(batch):
-    scene = Scene.of(batch, torch.device("cpu"))
-    for size in (0.0, 0.1):
-        deltas = (size * batch.masks * torch.ones(1, 3, 1, 1)).requires_grad_(True)
-        (gradient,) = torch.autograd.grad(penalty(deltas, scene, Budget()).sum(), deltas)
-        assert gradient.isfinite().all()
+    kept = project(noise * 0.03, scene, budget)
+    seen = measure(batch.crops, batch.crops + kept, batch.boxes)
+    assert (seen.dssim < budget.dssim * 1.5).all()
+    assert (seen.luma < budget.luma * 1.5).all()
+    assert (seen.eps <= budget.eps + 1e-6).all()
+    tiny = scene.apply(noise * 1e-4) - scene.crops
+    torch.testing.assert_close(project(tiny, scene, budget), tiny, atol=1e-6, rtol=0)
 
 
 def test_fit_keeps_what_already_fits(batch):
@@ -137,7 +122,7 @@ def test_fit_keeps_what_already_fits(batch):
     torch.testing.assert_close(fit(tiny, scene, Budget()), tiny)
 
 
-@pytest.mark.parametrize(("field", "value"), [("steps", 0), ("rate", 0.0), ("rate", 5.0)])
+@pytest.mark.parametrize(("field", "value"), [("steps", 0), ("rate", 0.0), ("momentum", 1.0)])
 def test_configuration_out_of_range_is_refused(field, value):
     with pytest.raises(ConfigError):
         AttackConfig(**{field: value})

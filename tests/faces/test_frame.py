@@ -54,8 +54,10 @@ def test_composite_changes_nothing_outside_the_box_enlarged_by_a_quarter(subject
     left, top, right, bottom = subject.box
     spare_x, spare_y = (right - left) / 8, (bottom - top) / 8
     assert changed.any()
-    assert columns.min() >= left - spare_x and columns.max() <= right + spare_x
-    assert rows.min() >= top - spare_y and rows.max() <= bottom + spare_y
+    assert columns.min() >= left - spare_x
+    assert columns.max() <= right + spare_x
+    assert rows.min() >= top - spare_y
+    assert rows.max() <= bottom + spare_y
 
 
 def test_the_region_is_no_larger_than_promised():
