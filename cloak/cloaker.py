@@ -157,7 +157,7 @@ class Cloaker:
     def cloak(self, photos: Sequence[Photo]) -> Iterator[tuple[int, Cloaked]]:
         """Cloak photos together; yield each, with its index, as soon as its last face is done.
 
-        Faces of all photos are batched by size. What becomes of a face does not depend on the others.
+        Faces of all photos are batched by size. What becomes of a face depends on the others by rounding alone.
         """
         chosen = self.choose(photos)
         pixels = [photo.pixels for photo in photos]

@@ -122,9 +122,7 @@ class AttackConfig:
         if self.steps < 1:
             raise ConfigError(f"steps must be at least 1, got {self.steps}")
         if not 0 < self.rate <= 10 or not 0 <= self.momentum < 1:
-            raise ConfigError(
-                f"rate must be in (0, 10] and momentum in [0, 1), got {self.rate:g} and {self.momentum:g}"
-            )
+            raise ConfigError(f"rate must be in (0, 10], momentum in [0, 1): got {self.rate:g}, {self.momentum:g}")
 
     @classmethod
     def preset(cls, strength: Strength = Strength.BALANCED, *, seed: int = 0) -> "AttackConfig":

@@ -67,10 +67,13 @@ def test_only_pixels_near_faces_change(examples, tmp_path, cloaker):
     assert top - high <= rows.min() < rows.max() <= bottom + high
 
 
-def test_the_same_seed_writes_the_same_bytes_whatever_else_is_in_the_album(examples, tmp_path, cloaker):
-    _protect(examples, tmp_path / "album", CONFIG, cloaker)
-    list(protect([Job(examples / "phone.jpg", tmp_path / "alone.jpg")], CONFIG, cloaker=cloaker))
-    assert (tmp_path / "alone.jpg").read_bytes() == (tmp_path / "album" / "phone.jpg").read_bytes()
+def test_the_same_seed_writes_the_same_bytes_and_another_one_others(examples, tmp_path, cloaker):
+    other = replace(CONFIG, attack=replace(CONFIG.attack, seed=1))
+    for name, config in (("one", CONFIG), ("two", CONFIG), ("three", other)):
+        used = cloaker if config is CONFIG else Cloaker(other)
+        list(protect([Job(examples / "workers.jpg", tmp_path / f"{name}.jpg")], config, cloaker=used))
+    one, two, three = ((tmp_path / f"{name}.jpg").read_bytes() for name in ("one", "two", "three"))
+    assert one == two != three
 
 
 def test_a_photo_without_a_face_is_a_failure_on_request(paint, tmp_path, cloaker):

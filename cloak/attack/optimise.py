@@ -21,8 +21,8 @@ class Attack:
     """Finds deltas that lower an objective on random surrogates and views, inside a visibility budget.
 
     Projected steepest descent with momentum in the metric of the budget: a step is normalised, face by face, to a
-    share of the whole budget, goes farther where a change costs less (`Scene.unit`), and is followed by a projection onto the
-    exact budget. One surrogate and one view a step.
+    share of the whole budget, goes farther where a change costs less (`Scene.unit`), and is followed by a projection
+    onto the exact budget. One surrogate and one view a step.
 
     Args:
         surrogates: at least one.

@@ -37,10 +37,14 @@ def composite(pixels: torch.Tensor, batch: FaceBatch, deltas: torch.Tensor, row:
     allowed = mask[0][inner] > 0
     result = pixels.clone()
     for channel, change in zip(result, delta, strict=True):  # one at a time: a face may have ten million pixels
-        if side != size:
-            # Bicubic, because a bilinear delta shows its grid on skin. Outside the mask it may ring: cut that off.
-            change = F.interpolate(change[None, None], (side, side), mode="bicubic", align_corners=False)[0, 0]
         place = channel[y0:y1, x0:x1]
-        changed = change[inner].mul(255).mul_(allowed).add_(place)
+        changed = _enlarged(change, side)[inner].mul(255).mul_(allowed).add_(place)
         place.copy_(changed.round_().clamp_(0, 255))
     return result
+
+
+def _enlarged(change: torch.Tensor, side: int) -> torch.Tensor:
+    """Enlarge (S, S) to (side, side): bicubic, because a bilinear delta shows its grid on skin."""
+    if change.shape[-1] == side:
+        return change
+    return F.interpolate(change[None, None], (side, side), mode="bicubic", align_corners=False)[0, 0]

@@ -59,7 +59,8 @@ def apply(matrices: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
 
 def scale_of(matrices: torch.Tensor) -> torch.Tensor:
     """Return the scale factors (N,) of similarities (N, 2, 3)."""
-    return torch.linalg.det(matrices[:, :, :2]).abs().sqrt()
+    linear = matrices[:, :, :2]
+    return (linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0]).abs().sqrt()
 
 
 def warp(images: torch.Tensor, to_output: torch.Tensor, size: int, *, antialias: bool = False) -> torch.Tensor:
