@@ -52,8 +52,8 @@ class Budget:
 
     eps: float = 48 / 255
     dssim: float = 0.0095
-    colour: float = 0.6
-    luma: float = 1.3
+    colour: float = 0.75
+    luma: float = 1.5
 
     def __post_init__(self) -> None:
         if not 0 < self.eps <= 1:
@@ -64,9 +64,9 @@ class Budget:
 
 
 BUDGETS = {
-    Strength.SUBTLE: Budget(dssim=0.005, colour=0.4, luma=0.8),
+    Strength.SUBTLE: Budget(eps=32 / 255, dssim=0.005, colour=0.5, luma=1.0),
     Strength.BALANCED: Budget(),
-    Strength.STRONG: Budget(eps=64 / 255, dssim=0.018, colour=1.0, luma=2.2),
+    Strength.STRONG: Budget(eps=64 / 255, dssim=0.018, colour=1.1, luma=2.4),
 }
 
 
@@ -83,10 +83,10 @@ class Views:
         flip: probability that a view is mirrored.
     """
 
-    landmarks: float = 0.1
-    scale: float = 0.15
-    rotation: float = 0.1
-    shift: float = 0.04
+    landmarks: float = 0.06
+    scale: float = 0.1
+    rotation: float = 0.06
+    shift: float = 0.02
     degrade: float = 0.75
     flip: float = 0.5
 
@@ -112,7 +112,7 @@ class AttackConfig:
 
     budget: Budget = field(default_factory=Budget)
     views: Views = field(default_factory=Views)
-    steps: int = 120
+    steps: int = 100
     rate: float = 0.5
     momentum: float = 0.9
     margin: float = 0.1

@@ -31,8 +31,8 @@ class Attack:
     Raises:
         ConfigError: there is no surrogate.
 
-    Source: Madry et al. 2018 (projected gradient descent), Dong et al. 2018 (momentum), Athalye et al. 2018 (expectation
-        over transformation), Zhao et al. 2020 (steps in a perceptual metric).
+    Source: Madry et al. 2018 (projected gradient descent), Dong et al. 2018 (momentum), Athalye et al. 2018
+        (expectation over transformation), Zhao et al. 2020 (steps in a perceptual metric).
     """
 
     def __init__(self, surrogates: Sequence[Surrogate], config: AttackConfig) -> None:
