@@ -2,15 +2,12 @@
 
 import json
 import os
-import subprocess
 import sys
 import zlib
 from pathlib import Path
 
 import pytest
 from PIL import Image
-
-from cloak.files import read
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no such files")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -277,60 +274,3 @@ def test_json_survives_file_names_that_are_no_text(cloak, paint, tmp_path, out):
         str(tmp_path / os.fsdecode(b"b\xe9.png")),
     ]
     assert result.out.isascii()
-
-
-@linux
-def test_a_file_larger_than_the_system_allows_leaves_the_old_one(cloak, paint, tmp_path, out):
-    import resource  # noqa: PLC0415 -- not on Windows
-
-    path = paint(tmp_path / "a.png", width=400, height=400)
-    out.mkdir()
-    (out / "a.png").write_bytes(b"old")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
-    try:
-        result = cloak("protect", path, "-o", out, *STRIP, "--overwrite")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert result.code == 3
-    assert "the file would be larger than this system allows" in result.err
-    assert _files(out) == ["a.png"]
-    assert (out / "a.png").read_bytes() == b"old"
-
-
-@linux
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root may mount a small disk")
-def test_a_full_disk_leaves_the_old_file(cloak, paint, tmp_path, out):
-    path = paint(tmp_path / "a.bmp.png", width=600, height=600, mode="RGB")
-    Image.effect_noise((600, 600), 100).save(path)
-    out.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(out)]
-    mount = subprocess.run(command, check=False, capture_output=True)
-    if mount.returncode:
-        pytest.skip(f"cannot mount a small disk here: {mount.stderr.decode().strip()}")
-    try:
-        (out / "a.bmp.png").write_bytes(b"old")
-        result = cloak("protect", path, "-o", out, *STRIP, "--overwrite")
-        assert result.code == 3
-        assert "the disk is full; nothing was left behind" in result.err
-        assert _files(out) == ["a.bmp.png"]
-        assert (out / "a.bmp.png").read_bytes() == b"old"
-    finally:
-        subprocess.run(["umount", str(out)], check=True)
-
-
-@posix
-def test_an_interrupted_run_says_where_it_stopped_and_leaves_nothing_half_done(paint, tmp_path, out):
-    for number in range(300):
-        paint(tmp_path / "in" / f"{number:03}.png", width=500, height=500)
-    command = [sys.executable, "-u", "-m", "cloak.cli.main", "protect", tmp_path / "in", "-o", out, *STRIP, "-v"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        process.send_signal(2)
-        rest, errors = process.communicate()
-    assert process.returncode == 1, errors
-    assert "No file is half written." in rest
-    written = _files(out)
-    assert 1 <= len(written) < 300
-    assert all(read(out / name, max_bytes=10**7).endswith(b"IEND\xaeB`\x82") for name in written)
