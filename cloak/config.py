@@ -50,7 +50,7 @@ class Budget:
         luma: RMS of the low-passed change of Y, in grey levels: a blotch or a shadow.
     """
 
-    eps: float = 48 / 255
+    eps: float = 36 / 255
     dssim: float = 0.0095
     colour: float = 0.75
     luma: float = 1.5

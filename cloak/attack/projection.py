@@ -10,6 +10,12 @@ from cloak.config import Budget
 
 BISECTIONS = 8
 
+PEAK_LUMA, PEAK_COLOUR = 4.0, 2.5
+"""Largest low-passed change anywhere, in units of its limit: shading passes for light, a coloured spot for nothing."""
+
+SPECK = 0.15
+"""Largest change of Cb or Cr of a pixel, in units of eps: purple and yellow specks are seen before grey ones."""
+
 
 def project(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
     """Move deltas to nearly the nearest ones inside the budget.
@@ -31,12 +37,17 @@ def project(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
 
 
 def _damp(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
-    """Take away as much of the low-passed part as is over the limits for colour and luma."""
-    low = scene.low_pass(to_ycbcr(deltas))
+    """Take away as much of the low-passed part as is over the limits for colour and luma, and every coloured speck."""
+    change = to_ycbcr(deltas)
+    low = scene.low_pass(change)
     luma, colour = power(low, scene.weights)
     keep_luma, keep_colour = _shrink(luma.sqrt(), budget.luma), _shrink(colour.sqrt(), budget.colour)
-    keep = torch.cat([keep_luma, keep_colour, keep_colour], 1)
-    return deltas - to_rgb(low * (1 - keep)) * scene.masks
+    # The limits are averages; what stands out from the average is seen as a spot.
+    peak = deltas.new_tensor([budget.luma * PEAK_LUMA, *[budget.colour * PEAK_COLOUR] * 2])[:, None, None] / 255
+    kept = (low * torch.cat([keep_luma, keep_colour, keep_colour], 1)).clamp(-peak, peak)
+    change = change - (low - kept) * scene.masks
+    speck = deltas.new_tensor([1, SPECK, SPECK])[:, None, None] * budget.eps
+    return to_rgb(change.clamp(-speck, speck))
 
 
 def _shrink(values: torch.Tensor, limit: float) -> torch.Tensor:

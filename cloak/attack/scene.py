@@ -7,7 +7,7 @@ import torch
 from cloak.attack.budget import Dssim, LowPass, inside, local_deviation
 from cloak.photo import FaceBatch
 
-UNIT_RANGE = (0.35, 3.0)
+UNIT_RANGE = (0.35, 2.5)
 """Limits of `Scene.unit` in units of its mean: neither flat skin nor hair gets everything."""
 
 
