@@ -1,5 +1,6 @@
 """What tests of the whole share: example photos, made-up photos, and the command."""
 
+import os
 import shutil
 import signal
 from collections.abc import Callable
@@ -11,6 +12,10 @@ import pytest
 from PIL import Image
 
 from cloak.cli.main import main
+
+# Processes that tests start must import the installed package, not the checkout they are started in, whose `cloak/` has
+# neither `cloak.models` nor `cloak.cli`.
+os.environ["PYTHONSAFEPATH"] = "1"
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
