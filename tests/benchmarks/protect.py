@@ -215,8 +215,10 @@ def environment() -> dict[str, object]:
     help="Folder of people for the thresholds, if not PHOTOS.",
 )
 @click.option("--others", default=700, show_default=True, help="People that thresholds come from.")
-@click.option("--weights", type=click.Choice(list(Profile)), multiple=True, default=list(Profile))
-@click.option("--strength", type=click.Choice(list(Strength)), default=Strength.BALANCED)
+@click.option(
+    "--weights", type=click.Choice([p.value for p in Profile]), multiple=True, default=[p.value for p in Profile]
+)
+@click.option("--strength", type=click.Choice([s.value for s in Strength]), default=Strength.BALANCED.value)
 @click.option("--name", default="lfw", show_default=True, help="Key in the JSON file.")
 @click.option("-o", "--output", type=click.Path(path_type=Path))
 def main(*, photos, judges, scrfd, output, weights, strength, name, impostors, others, **chosen) -> None:
