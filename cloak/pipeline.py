@@ -155,7 +155,7 @@ class _Run:
         verdict = verify(data, photo, chosen.faces, self.cloaker.networks)
         pictures = self._pictures(data, photo, chosen) if self.config.report else None
         if outcome.target:
-            # Not in this thread: Ctrl-C is raised here, between any two steps, and would leave the temporary file behind.
+            # Not in this thread: Ctrl-C is raised here, between any two steps, and could leave a temporary file.
             self.pool.submit(write, outcome.target, data, overwrite=self.config.overwrite).result()
         status = Status.PROTECTED if chosen.faces else Status.STRIPPED
         return replace(outcome, status=status, faces=verdict.faces, pictures=pictures)
