@@ -10,13 +10,13 @@ import click
 
 from cloak.cli.progress import progress
 from cloak.config import AttackConfig, FacePolicy, NamePolicy, NoFacePolicy, ProtectConfig, Strength
+from cloak.container import Container
 from cloak.errors import UsageError
 from cloak.files import check_folder
 from cloak.models import WITNESS, Profile, artifact, cache, surrogates
 from cloak.models.registry import DETECTOR
 from cloak.names import shown
 from cloak.outcome import Outcome
-from cloak.photo import Container
 from cloak.pipeline import protect
 from cloak.report import Report
 from cloak.sources import find_photos

@@ -17,15 +17,16 @@ if TYPE_CHECKING:
         ProtectConfig,
         Strength,
     )
+    from cloak.container import ColourSpace, Container, Encoding
     from cloak.errors import (
         CloakError,
         PhotoError,
     )
     from cloak.image.codec import decode, encode
-    from cloak.image.strip import strip
+    from cloak.image.strip.bare import strip
     from cloak.models import Profile
     from cloak.outcome import Outcome, Status
-    from cloak.photo import BarePhoto, ColourSpace, Container, Encoding, Face, FaceBatch, Photo
+    from cloak.photo import BarePhoto, Face, FaceBatch, Photo
     from cloak.pipeline import protect
     from cloak.sources import find_photos
     from cloak.targets import plan
@@ -37,9 +38,9 @@ _HOMES = {
     "Budget": "config",
     "CloakError": "errors",
     "Cloaker": "cloaker",
-    "ColourSpace": "photo",
-    "Container": "photo",
-    "Encoding": "photo",
+    "ColourSpace": "container",
+    "Container": "container",
+    "Encoding": "container",
     "Face": "photo",
     "FaceBatch": "photo",
     "FacePolicy": "config",
@@ -58,7 +59,7 @@ _HOMES = {
     "find_photos": "sources",
     "plan": "targets",
     "protect": "pipeline",
-    "strip": "image.strip",
+    "strip": "image.strip.bare",
 }
 
 __all__ = [

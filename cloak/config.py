@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from cloak.container import Container
 from cloak.errors import ConfigError
 from cloak.models import Profile
-from cloak.photo import Container
 
 
 class Strength(StrEnum):

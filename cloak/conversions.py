@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
+from cloak.container import ColourSpace, Container, Encoding
 from cloak.errors import ShapeError
 from cloak.files import read
 from cloak.image.codec import DEFAULT_MAX_PIXELS, decode
 from cloak.image.colour import bring_home
 from cloak.image.icc import DISPLAY_P3
-from cloak.photo import ColourSpace, Container, Encoding, Photo
+from cloak.photo import Photo
 
 Picture = Photo | torch.Tensor | Image.Image
 """What can be cloaked in memory; a tensor is uint8 (3, H, W)."""

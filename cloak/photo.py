@@ -9,46 +9,11 @@ Convention:
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 
+from cloak.container import ColourSpace, Encoding
 from cloak.errors import ShapeError
-
-
-class Container(StrEnum):
-    """File formats that can be read and written."""
-
-    JPEG = "jpeg"
-    PNG = "png"
-    WEBP = "webp"
-    AVIF = "avif"
-    HEIC = "heic"
-    TIFF = "tiff"
-
-
-class ColourSpace(StrEnum):
-    """Colour spaces that pixels are kept in; every other one is converted on the way in."""
-
-    SRGB = "srgb"
-    DISPLAY_P3 = "display-p3"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encoding:
-    """How a photo was compressed, so that what is written stays in the same size class.
-
-    Attributes:
-        container: the file format.
-        quality: 1 to 100, or None where the container was lossless.
-        subsampling: chroma subsampling, "4:4:4", "4:2:2" or "4:2:0".
-        progressive: whether a JPEG was progressive.
-    """
-
-    container: Container
-    quality: int | None = None
-    subsampling: str = "4:2:0"
-    progressive: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +54,7 @@ class Photo:
 class BarePhoto:
     """A photo about which nothing but its pixels is known: the only type that `encode` accepts.
 
-    Made by `cloak.image.strip.strip` alone; it has no field in which metadata could travel.
+    Made by `cloak.image.strip.bare.strip` alone; it has no field in which metadata could travel.
     """
 
     pixels: torch.Tensor

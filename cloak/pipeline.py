@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 
 from cloak.cloaker import Chosen, Cloaker
 from cloak.config import FacePolicy, NoFacePolicy, ProtectConfig
+from cloak.container import Container, Encoding
 from cloak.errors import NoFaceError, PhotoError
 from cloak.files import read, refuse_existing, write
 from cloak.image.codec import decode, encode
-from cloak.image.strip import strip
+from cloak.image.strip.bare import strip
 from cloak.outcome import Outcome, Pictures, Status
-from cloak.photo import Container, Encoding, Photo
+from cloak.photo import Photo
 from cloak.targets import Job
 from cloak.verify import verify
 

@@ -11,12 +11,13 @@ from types import TracebackType
 import torch
 import torch.nn.functional as F
 
+from cloak.container import Container, Encoding
 from cloak.files import write
 from cloak.image.codec import encode
-from cloak.image.strip import strip
+from cloak.image.strip.bare import strip
 from cloak.names import shown
 from cloak.outcome import Outcome, Pictures, Status
-from cloak.photo import Container, Encoding, Photo
+from cloak.photo import Photo
 from cloak.summary import Summary
 from cloak.verify import FaceVerdict
 

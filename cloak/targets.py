@@ -9,9 +9,9 @@ from itertools import count
 from pathlib import Path, PurePath
 
 from cloak.config import NamePolicy
+from cloak.container import Container
 from cloak.errors import OutputError, UsageError
 from cloak.names import shown
-from cloak.photo import Container
 from cloak.sources import Source
 
 SUFFIXES = {

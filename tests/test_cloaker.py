@@ -17,10 +17,11 @@ from torchvision.transforms import v2
 import cloak
 from cloak.cloaker import Cloaker
 from cloak.config import AttackConfig, FacePolicy, ProtectConfig, Strength
+from cloak.container import ColourSpace
 from cloak.device import pick_device
 from cloak.errors import ConfigError, ShapeError, UsageError
 from cloak.image.codec import decode
-from cloak.photo import ColourSpace, Photo
+from cloak.photo import Photo
 from cloak.transforms import Cloak
 
 ROOT = Path(__file__).parent.parent

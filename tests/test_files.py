@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloak.config import NamePolicy
+from cloak.container import Container
 from cloak.errors import TooLargeError, UnreadablePhotoError, UsageError, WriteError
 from cloak.files import read, write
 from cloak.names import shown
-from cloak.photo import Container
 from cloak.sources import Source, find_photos
 from cloak.targets import plan
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 from cloak.cloaker import Cloaker
 from cloak.config import AttackConfig, FacePolicy, NoFacePolicy, ProtectConfig
+from cloak.container import Container, Encoding
 from cloak.image import inspect
 from cloak.image.codec import decode
 from cloak.outcome import Status
-from cloak.photo import Container, Encoding
 from cloak.pipeline import encoding_for, protect
 from cloak.sources import find_photos
 from cloak.targets import Job, plan

@@ -8,7 +8,7 @@ import torch
 from cloak.cloaker import Cloaker
 from cloak.config import ProtectConfig
 from cloak.image.codec import decode, encode
-from cloak.image.strip import strip
+from cloak.image.strip.bare import strip
 from cloak.photo import Face, Photo
 from cloak.verify import embed, verify
 

@@ -10,9 +10,9 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
+from cloak.container import ColourSpace
 from cloak.errors import UnsupportedPhotoError
 from cloak.image.icc import BT2020, DISPLAY_P3, SRGB_PRIMARIES, Primaries, matrix_profile
-from cloak.photo import ColourSpace
 
 _TOLERANCE = 3  # grey levels of 255: profiles of one space differ by rounding of their curves
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC

@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from cloak.container import ColourSpace
 from cloak.errors import CloakError, TooLargeError, UnreadablePhotoError
 from cloak.image import inspect
 from cloak.image.colour import bring_home
 from cloak.image.readers import estimate_quality, open_photo
 from cloak.image.sniff import sniff
-from cloak.photo import ColourSpace, Photo
+from cloak.photo import Photo
 
 DEFAULT_MAX_PIXELS = 200_000_000
 """Photos of more pixels are refused before they are decoded."""

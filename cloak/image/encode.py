@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from cloak.container import Encoding
 from cloak.errors import CloakError, UnsupportedPhotoError
 from cloak.image.scan import scan
 from cloak.image.writers import Pixels, write
-from cloak.photo import BarePhoto, Encoding
+from cloak.photo import BarePhoto
 
 
 def encode(bare: BarePhoto, encoding: Encoding | None = None) -> bytes:

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable, Iterator
 
+from cloak.container import Container
 from cloak.errors import PhotoError
 from cloak.image import blocks, bmff
 from cloak.image.icc import DISPLAY_P3
@@ -15,7 +16,6 @@ from cloak.image.structure import (
     png_chunks,
     riff_chunks,
 )
-from cloak.photo import Container
 
 _XMP_HEADERS = (b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0")
 _FILMS = (b"ftypmp4", b"ftypisom", b"ftypqt", b"ftypMSNV", b"MotionPhoto_Data")

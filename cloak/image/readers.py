@@ -14,11 +14,11 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from cloak.container import ColourSpace, Container, Encoding
 from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image import bmff, colour, quality
 from cloak.image.structure import png_chunks, riff_chunks, tiff_directories
 from cloak.image.writers import write
-from cloak.photo import ColourSpace, Container, Encoding
 
 _SAMPLINGS = {(2, 1): "4:2:2", (2, 2): "4:2:0", (4, 1): "4:2:0", (4, 2): "4:2:0"}
 _ANIMATED = "an animation of {} frames: only still photos are protected"

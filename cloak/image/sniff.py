@@ -1,9 +1,9 @@
 """Tell what a file is from its content, never from its name."""
 
+from cloak.container import Container
 from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image.bmff import boxes
 from cloak.image.structure import StructureError
-from cloak.photo import Container
 
 _MAGIC = (
     (b"\xff\xd8\xff", Container.JPEG),

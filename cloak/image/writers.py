@@ -8,9 +8,9 @@ import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image
 
+from cloak.container import ColourSpace, Container, Encoding
 from cloak.errors import UnsupportedPhotoError
 from cloak.image.icc import DISPLAY_P3
-from cloak.photo import ColourSpace, Container, Encoding
 
 Pixels = NDArray[np.uint8]
 

@@ -2,8 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from cloak.container import Container, Encoding
 from cloak.faces.frame import frame
-from cloak.photo import Container, Encoding, Face, Photo
+from cloak.photo import Face, Photo
 
 
 class Toy:

@@ -9,9 +9,9 @@ import pytest
 
 from cloak.cli.protect import CHOICES
 from cloak.config import FacePolicy, NamePolicy, NoFacePolicy, Strength
+from cloak.container import Container
 from cloak.image.codec import decode
 from cloak.models import Profile
-from cloak.photo import Container
 from cloak.summary import LIMIT
 
 

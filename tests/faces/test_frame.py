@@ -1,10 +1,11 @@
 import pytest
 import torch
 
+from cloak.container import Container, Encoding
 from cloak.errors import ShapeError
 from cloak.faces.composite import composite
 from cloak.faces.frame import REGION, frame
-from cloak.photo import Container, Encoding, Face, Photo
+from cloak.photo import Face, Photo
 
 
 def photo(height=300, width=400, seed=0):

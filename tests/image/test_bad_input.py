@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from cloak.container import Container
 from cloak.errors import PhotoError, TooLargeError, UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image.codec import decode, encode
 from cloak.image.inspect import find
-from cloak.image.strip import strip
-from cloak.photo import Container
+from cloak.image.strip.bare import strip
 
 from .dirty import DIRTY, chunk, dirty_jpeg, jpeg, scene
 

@@ -10,12 +10,13 @@ import pytest
 import torch
 from PIL import Image, ImageCms, ImageOps
 
+from cloak.container import ColourSpace, Container, Encoding
 from cloak.errors import UnsupportedPhotoError
 from cloak.image.codec import decode, encode
 from cloak.image.quality import jpeg_quality, luma_table
 from cloak.image.scan import scan
-from cloak.image.strip import strip
-from cloak.photo import ColourSpace, Container, Encoding, Photo
+from cloak.image.strip.bare import strip
+from cloak.photo import Photo
 
 from .dirty import DIRTY, LOSSLESS, SECRET, jpeg, scene
 

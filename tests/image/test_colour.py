@@ -8,12 +8,12 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
+from cloak.container import ColourSpace
 from cloak.errors import UnsupportedPhotoError
 from cloak.image import colour
 from cloak.image.codec import decode, encode
 from cloak.image.icc import BT2020, DISPLAY_P3, SRGB_PRIMARIES, matrix_profile
-from cloak.image.strip import strip
-from cloak.photo import ColourSpace
+from cloak.image.strip.bare import strip
 
 from .dirty import chunk, profile, scene
 

@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from cloak.container import ColourSpace, Container, Encoding
 from cloak.errors import ResidueError
 from cloak.image.codec import encode
 from cloak.image.scan import scan
-from cloak.image.strip import strip
+from cloak.image.strip.bare import strip
 from cloak.image.structure import jpeg_segments, png_chunks, riff_chunks, tiff_directory, tiff_order
-from cloak.photo import ColourSpace, Container, Encoding, Photo
+from cloak.photo import Photo
 
 from .dirty import DIRTY, chunk, exif, iptc, profile, scene, segment, xmp
 from .test_codec import photo

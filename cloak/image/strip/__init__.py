@@ -1,14 +1,5 @@
-"""Forget everything about a photo but its pixels."""
+"""Take everything out of a photo that is not picture.
 
-from cloak.photo import BarePhoto, Photo
-
-
-def strip(photo: Photo) -> BarePhoto:
-    """Change a `Photo` into the only type that `encode` accepts.
-
-    Pixels, alpha, colour space and how it was compressed come along; there is no field in which anything else could.
-    """
-    return BarePhoto(pixels=photo.pixels, alpha=photo.alpha, space=photo.space, encoding=photo.encoding)
-
-
-__all__ = ["strip"]
+Two ways: `bare.strip` forgets all but the pixels of a decoded photo, which are then encoded anew; the modules named
+after containers rewrite a file without touching its coded pixels (`base` has their interface).
+"""

@@ -1,0 +1,11 @@
+"""Forget everything about a photo but its pixels."""
+
+from cloak.photo import BarePhoto, Photo
+
+
+def strip(photo: Photo) -> BarePhoto:
+    """Change a `Photo` into the only type that `encode` accepts.
+
+    Pixels, alpha, colour space and how it was compressed come along; there is no field in which anything else could.
+    """
+    return BarePhoto(pixels=photo.pixels, alpha=photo.alpha, space=photo.space, encoding=photo.encoding)

@@ -1,0 +1,145 @@
+"""What every lossless stripper speaks: a `Source` to read from, what to `Keep`, and the `Plan` of what to write.
+
+A stripper reads the skeleton of a file and decides, by an allow-list, what the new file consists of: bytes that it
+made, and spans of the original that are copied as they are. It decides everything before anything is written, so sizes
+and offsets are known; and it never holds pixel data, so memory does not depend on the size of the file.
+
+To add a container: a module here with ``plan(source, keep) -> Plan``, and a second reader in `cloak.image.scan`.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from cloak.errors import UnreadablePhotoError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+BLOCK = 1 << 20
+"""Bytes that are copied at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """What may stay beside the picture.
+
+    Attributes:
+        orientation: which way is up, as the container's structure or as an EXIF block that holds nothing else.
+        profile: the colour space, as a profile that names no device, date or person (`cloak.image.profiles`).
+    """
+
+    orientation: bool = True
+    profile: bool = True
+
+
+class Source(Protocol):
+    """Random access to the bytes of one file, bounds-checked."""
+
+    size: int
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Return `count` bytes from `offset`.
+
+        Raises:
+            UnreadablePhotoError: the file ends before that.
+        """
+        ...
+
+
+class Memory:
+    """A `Source` over bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.size = len(data)
+
+    def read(self, offset: int, count: int) -> bytes:
+        """See `Source.read`."""
+        _check(offset, count, self.size)
+        return self.data[offset : offset + count]
+
+
+class File:
+    """A `Source` over a file that is open for as long as the ``with`` block lasts."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+        self.size = os.fstat(self._file.fileno()).st_size
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        self._file.close()
+
+    def read(self, offset: int, count: int) -> bytes:
+        """See `Source.read`."""
+        _check(offset, count, self.size)
+        self._file.seek(offset)
+        data = self._file.read(count)
+        while data is not None and len(data) < count:
+            more = self._file.read(count - len(data))
+            if not more:  # somebody made it shorter meanwhile
+                raise UnreadablePhotoError(f"the file ends at byte {offset + len(data)} while it is read: try again")
+            data += more
+        return data or b""
+
+
+def _check(offset: int, count: int, size: int) -> None:
+    if offset < 0 or count < 0 or offset + count > size:
+        raise UnreadablePhotoError(
+            f"truncated or damaged (bytes {offset} to {offset + count} of {size}): copy it again from its source"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes of the original that are copied as they are: from `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+Piece = bytes | Span
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the new file consists of.
+
+    Attributes:
+        pieces: in order.
+        removed: names of what is left out, in people's words (`cloak.image.blocks`), sorted, each once.
+        kept: names of what stays beside the picture: "orientation", "colour profile".
+    """
+
+    pieces: tuple[Piece, ...]
+    removed: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the new file."""
+        return sum(len(piece) for piece in self.pieces)
+
+    def blocks(self, source: Source) -> Iterator[bytes]:
+        """Yield the content of the new file, a block at a time.
+
+        Raises:
+            UnreadablePhotoError: the source has become shorter.
+        """
+        for piece in self.pieces:
+            if isinstance(piece, bytes):
+                yield piece
+                continue
+            for start in range(piece.start, piece.end, BLOCK):
+                yield source.read(start, min(BLOCK, piece.end - start))
