@@ -1,6 +1,6 @@
 """Bring pixels into sRGB or Display P3: profiles that are one of them in effect leave the pixels alone, others convert.
 
-A profile is judged by what it does to a grid of colours, not by what it is called.
+What a profile is in effect, `cloak.image.profiles` says.
 """
 
 import io
@@ -13,15 +13,12 @@ from PIL import Image, ImageCms
 from cloak.container import ColourSpace
 from cloak.errors import UnsupportedPhotoError
 from cloak.image.icc import BT2020, DISPLAY_P3, SRGB_PRIMARIES, Primaries, matrix_profile
+from cloak.image.profiles import effect
 
-_TOLERANCE = 3  # grey levels of 255: profiles of one space differ by rounding of their curves
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
 _PQ, _HLG = 16, 18
-_GRID = Image.fromarray(
-    np.stack(np.meshgrid(*[np.linspace(0, 255, 11).astype(np.uint8)] * 3, indexing="ij"), axis=-1).reshape(11, 121, 3)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +97,10 @@ def _unprofiled(image: Image.Image) -> Image.Image:
 
 
 def _from_rgb(image: Image.Image, profile: bytes) -> Coloured:
-    if _same(profile, None):
-        return Coloured(image=image)
-    if _same(profile, DISPLAY_P3):
-        return Coloured(image=image, space=ColourSpace.DISPLAY_P3)
+    space = effect(profile)
+    if space is not None:
+        return Coloured(image=image, space=space)
     return Coloured(image=_apply(image, _transform(profile, "RGB")))
-
-
-@lru_cache(maxsize=64)
-def _same(profile: bytes, other: bytes | None) -> bool:
-    target = _srgb() if other is None else _open(other)
-    moved = _apply(_GRID, ImageCms.buildTransform(_open(profile), target, "RGB", "RGB", _INTENT, _FLAGS))
-    return int(np.abs(np.asarray(moved, np.int16) - np.asarray(_GRID, np.int16)).max()) <= _TOLERANCE
 
 
 @lru_cache(maxsize=64)
