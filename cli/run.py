@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 from cloak.cli.progress import progress
-from cloak.config import AttackConfig, FacePolicy, NamePolicy, NoFacePolicy, ProtectConfig, Strength
+from cloak.config import AttackConfig, FacePolicy, NoFacePolicy, ProtectConfig, Strength
 from cloak.container import Container
 from cloak.errors import UsageError
 from cloak.files import check_folder
 from cloak.models import WITNESS, Profile, artifact, cache, surrogates
 from cloak.models.registry import DETECTOR
-from cloak.names import shown
+from cloak.names import NamePolicy, shown
 from cloak.outcome import Outcome
 from cloak.pipeline import protect
 from cloak.report import Report

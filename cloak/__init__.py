@@ -12,7 +12,6 @@ if TYPE_CHECKING:
         AttackConfig,
         Budget,
         FacePolicy,
-        NamePolicy,
         NoFacePolicy,
         ProtectConfig,
         Strength,
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from cloak.image.codec import decode, encode
     from cloak.image.strip.bare import strip
     from cloak.models import Profile
+    from cloak.names import NamePolicy
     from cloak.outcome import Outcome, Status
     from cloak.photo import BarePhoto, Face, FaceBatch, Photo
     from cloak.pipeline import protect
@@ -44,7 +44,7 @@ _HOMES = {
     "Face": "photo",
     "FaceBatch": "photo",
     "FacePolicy": "config",
-    "NamePolicy": "config",
+    "NamePolicy": "names",
     "NoFacePolicy": "config",
     "Outcome": "outcome",
     "Photo": "photo",

@@ -7,6 +7,7 @@ from pathlib import Path
 from cloak.container import Container
 from cloak.errors import ConfigError
 from cloak.models import Profile
+from cloak.names import NamePolicy
 
 
 class Strength(StrEnum):
@@ -30,13 +31,6 @@ class NoFacePolicy(StrEnum):
 
     STRIP = "strip"
     FAIL = "fail"
-
-
-class NamePolicy(StrEnum):
-    """What written files are called."""
-
-    KEEP = "keep"
-    RANDOM = "random"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

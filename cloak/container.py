@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Container(StrEnum):
-    """File formats that can be read and written."""
+    """File formats that we know."""
 
     JPEG = "jpeg"
     PNG = "png"
@@ -13,6 +13,13 @@ class Container(StrEnum):
     AVIF = "avif"
     HEIC = "heic"
     TIFF = "tiff"
+    GIF = "gif"
+    BMP = "bmp"
+    JP2 = "jp2"
+
+
+ENCODED = frozenset({Container.JPEG, Container.PNG, Container.WEBP, Container.AVIF, Container.HEIC, Container.TIFF})
+"""Those whose pixels can be decoded and encoded anew; the others can only be stripped as they are."""
 
 
 class ColourSpace(StrEnum):

@@ -5,11 +5,32 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from cloak.errors import OutputError, TooLargeError, UnreadablePhotoError, WriteError
 from cloak.names import shown
+
+
+def check_regular(path: Path) -> os.stat_result:
+    """Look at a file before it is opened.
+
+    Raises:
+        UnreadablePhotoError: it is not there or not a regular file: opening a pipe would wait forever.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise unreadable(error) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadablePhotoError("not a regular file")
+    return status
+
+
+def unreadable(error: OSError) -> UnreadablePhotoError:
+    """Say why a file cannot be read."""
+    return UnreadablePhotoError(f"cannot be read: {_reason(error)}")
 
 
 def read(path: Path, *, max_bytes: int) -> bytes:
@@ -19,22 +40,34 @@ def read(path: Path, *, max_bytes: int) -> bytes:
         UnreadablePhotoError: it cannot be opened or is not a regular file.
         TooLargeError: it is longer than `max_bytes`.
     """
+    size = check_regular(path).st_size
+    if size > max_bytes:
+        raise TooLargeError(f"{size:,} bytes, more than {max_bytes:,}: raise --max-pixels to allow it")
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait forever
-            raise UnreadablePhotoError("not a regular file")
-        if status.st_size > max_bytes:
-            raise TooLargeError(f"{status.st_size:,} bytes, more than {max_bytes:,}: raise --max-pixels to allow it")
         return path.read_bytes()
     except OSError as error:
-        raise UnreadablePhotoError(f"cannot be read: {_reason(error)}") from error
+        raise unreadable(error) from error
 
 
-def write(path: Path, data: bytes | Iterable[bytes], *, overwrite: bool = False) -> None:
+def write(
+    path: Path,
+    data: bytes | Iterable[bytes],
+    *,
+    overwrite: bool = False,
+    check: Callable[[BinaryIO], None] | None = None,
+    modified: int | None = None,
+) -> None:
     """Write a file, whole or in pieces, by way of a temporary one in the same folder, synced and renamed.
 
     Folders are created as needed. Whatever happens, `path` is the old file or the whole new one, and no temporary
     file stays behind.
+
+    Args:
+        path: the file.
+        data: its content.
+        overwrite: replace a file that is there already.
+        check: called with the temporary file before it gets its name; what it raises ends the write.
+        modified: when the file is to say it was last changed, in nanoseconds since 1970; None for now.
 
     Raises:
         WriteError: it exists and may not be overwritten, the disk is full, the folder is not writable.
@@ -43,10 +76,14 @@ def write(path: Path, data: bytes | Iterable[bytes], *, overwrite: bool = False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _temporary(path.parent) as (temporary, descriptor):
-            with os.fdopen(descriptor, "wb") as file:
+            with os.fdopen(descriptor, "w+b") as file:
                 file.writelines([data] if isinstance(data, bytes) else data)
                 file.flush()
+                if check:
+                    check(file)
                 os.fsync(file.fileno())
+            if modified is not None:
+                os.utime(temporary, ns=(modified, modified))
             _move(temporary, path, overwrite=overwrite)
         _sync_folder(path.parent)
     except OSError as error:
@@ -81,7 +118,7 @@ def check_folder(folder: Path) -> None:
 def _temporary(folder: Path) -> Iterator[tuple[Path, int]]:
     """Create a file that nobody else has, with the user's usual permissions, and remove what is left of it."""
     temporary = folder / f".cloak-{secrets.token_hex(8)}.part"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     descriptor = os.open(temporary, flags, 0o666)
     try:
         yield temporary, descriptor

@@ -1,7 +1,15 @@
-"""File names as people may read them."""
+"""File names: what written files are called, and names as people may read them."""
 
 import os
+from enum import StrEnum
 from pathlib import PurePath
+
+
+class NamePolicy(StrEnum):
+    """What written files are called."""
+
+    KEEP = "keep"
+    RANDOM = "random"
 
 
 def shown(path: PurePath | str) -> str:

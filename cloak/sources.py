@@ -14,7 +14,7 @@ SUFFIXES = frozenset(
     f".{name}"
     for line in (
         "jpg jpeg jpe jfif png apng webp avif heic heif hif tif tiff",
-        "gif bmp jp2 jxl dng cr2 cr3 nef arw orf raf rw2",
+        "gif bmp dib jp2 j2k j2c jpc jpf jpx jxl dng cr2 cr3 nef arw orf raf rw2",
     )
     for name in line.split()
 )

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePath
 
-from cloak.config import NamePolicy
 from cloak.container import Container
 from cloak.errors import OutputError, UsageError
-from cloak.names import shown
+from cloak.names import NamePolicy, shown
 from cloak.sources import Source
 
 SUFFIXES = {
@@ -21,6 +20,9 @@ SUFFIXES = {
     Container.AVIF: (".avif",),
     Container.HEIC: (".heic", ".heif", ".hif"),
     Container.TIFF: (".tiff", ".tif"),
+    Container.GIF: (".gif",),
+    Container.BMP: (".bmp", ".dib"),
+    Container.JP2: (".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
 }
 """The suffixes of each container; the first is the one that we give."""
 

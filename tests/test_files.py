@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloak.config import NamePolicy
 from cloak.container import Container
 from cloak.errors import TooLargeError, UnreadablePhotoError, UsageError, WriteError
 from cloak.files import read, write
-from cloak.names import shown
+from cloak.names import NamePolicy, shown
 from cloak.sources import Source, find_photos
 from cloak.targets import plan
 

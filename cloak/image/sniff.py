@@ -10,16 +10,17 @@ _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", Container.PNG),
     (b"II*\0", Container.TIFF),
     (b"MM\0*", Container.TIFF),
+    (b"GIF87a", Container.GIF),
+    (b"GIF89a", Container.GIF),
+    (b"BM", Container.BMP),
+    (b"\0\0\0\x0cjP  ", Container.JP2),
+    (b"\xff\x4f\xff\x51", Container.JP2),
 )
 _KNOWN = (  # recognised so that the reason can be named
-    (b"GIF8", "a GIF"),
-    (b"BM", "a Windows bitmap (BMP)"),
     (b"II+\0", "a BigTIFF"),
     (b"MM\0+", "a BigTIFF"),
     (b"\xff\x0a", "a JPEG XL"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000"),
     (b"8BPS", "a Photoshop file"),
     (b"%PDF", "a PDF"),
     (b"FUJIFILM", "a camera raw file"),
@@ -35,45 +36,77 @@ _STILL = {
     b"heim": Container.HEIC,
     b"heis": Container.HEIC,
 }
-_SEQUENCES = frozenset({b"avis", b"hevc", b"hevx", b"hevm", b"hevs", b"msf1"})
+_SEQUENCES = {
+    b"avis": Container.AVIF,
+    b"hevc": Container.HEIC,
+    b"hevx": Container.HEIC,
+    b"hevm": Container.HEIC,
+    b"hevs": Container.HEIC,
+}
+_UNDECODED = {Container.GIF: "a GIF", Container.BMP: "a Windows bitmap (BMP)", Container.JP2: "a JPEG 2000"}
 READABLE = "convert it to JPEG, PNG, WebP, AVIF, HEIC or TIFF first"
+HEAD = 4096
+"""Bytes from the start of a file that `recognise` needs."""
 
 
 def sniff(data: bytes) -> Container:
-    """Recognise the container of a still photo.
+    """Recognise the container of a still photo that can be decoded.
 
     Raises:
         UnreadablePhotoError: empty, or no image that we know.
         UnsupportedPhotoError: an image of a kind that is not read, or a film.
     """
-    if not data:
+    if data[4:8] == b"ftyp":
+        return _still(data)
+    container = recognise(data)
+    if container in _UNDECODED:
+        raise UnsupportedPhotoError(f"{_UNDECODED[container]} is not supported: {READABLE}")
+    return container
+
+
+def recognise(head: bytes) -> Container:
+    """Recognise the container of a file that can be stripped, animations and image sequences included.
+
+    Args:
+        head: its first `HEAD` bytes, or all of them.
+
+    Raises:
+        UnreadablePhotoError: empty, or no image that we know.
+        UnsupportedPhotoError: an image of a kind that is not rewritten, or a film.
+    """
+    if not head:
         raise UnreadablePhotoError("the file is empty (0 bytes): copy it again from where it came from")
     for magic, container in _MAGIC:
-        if data.startswith(magic):
+        if head.startswith(magic):
             return container
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return Container.WEBP
-    if data[4:8] == b"ftyp":
-        return _isobmff(data)
+    if head[4:8] == b"ftyp":
+        size = int.from_bytes(head[:4], "big")
+        return _of_brands(head[8:size], {**_STILL, **_SEQUENCES})
     for magic, name in _KNOWN:
-        if data.startswith(magic):
+        if head.startswith(magic):
             raise UnsupportedPhotoError(f"{name} is not supported: {READABLE}")
     raise UnreadablePhotoError(
-        f"not an image, or of a kind we do not know (starts with {data[:8].hex(' ')}): {READABLE}"
+        f"not an image, or of a kind we do not know (starts with {head[:8].hex(' ')}): {READABLE}"
     )
 
 
-def _isobmff(data: bytes) -> Container:
+def _of_brands(body: bytes, known: dict[bytes, Container]) -> Container:
+    """The container that the brands in a file type box stand for: the main one, a version, then the others."""
+    brands = [body[index : index + 4] for index in range(0, len(body), 4) if index != 4]
+    for brand in brands:
+        if brand in known:
+            return known[brand]
+    raise UnsupportedPhotoError(f"a file of brand {body[:4]!r} is not supported: {READABLE}")
+
+
+def _still(data: bytes) -> Container:
     try:
         top = list(boxes(memoryview(data)))
     except StructureError as error:
         raise UnreadablePhotoError(f"truncated or damaged ({error}): copy it again from where it came from") from None
-    brand, brands = bytes(top[0].body[:4]), top[0].body[8:]
-    listed = [bytes(brands[index : index + 4]) for index in range(0, len(brands), 4)]
-    kinds = {box.kind for box in top}
-    if brand in _SEQUENCES or b"moov" in kinds or b"moof" in kinds:
+    body = bytes(top[0].body)
+    if body[:4] in {*_SEQUENCES, b"msf1"} or {b"moov", b"moof"} & {box.kind for box in top}:
         raise UnsupportedPhotoError("an animation, image sequence or film: only still photos are protected")
-    for candidate in (brand, *listed):
-        if candidate in _STILL:
-            return _STILL[candidate]
-    raise UnsupportedPhotoError(f"a file of brand {brand!r} is not supported: {READABLE}")
+    return _of_brands(body, _STILL)

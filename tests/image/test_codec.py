@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageCms, ImageOps
 
-from cloak.container import ColourSpace, Container, Encoding
+from cloak.container import ENCODED, ColourSpace, Container, Encoding
 from cloak.errors import UnsupportedPhotoError
 from cloak.image.codec import decode, encode
 from cloak.image.quality import jpeg_quality, luma_table
@@ -109,7 +109,7 @@ def test_jpeg_lays_see_through_pixels_on_white():
     assert after.pixels.min() == 255
 
 
-@pytest.mark.parametrize("container", Container)
+@pytest.mark.parametrize("container", sorted(ENCODED))
 @pytest.mark.parametrize("space", ColourSpace)
 def test_the_same_photo_gives_the_same_bytes_and_keeps_its_colour_space(container, space):
     bare = strip(photo(scene(), container, quality=85, space=space))
@@ -118,7 +118,7 @@ def test_the_same_photo_gives_the_same_bytes_and_keeps_its_colour_space(containe
     assert decode(written).space is space
 
 
-@pytest.mark.parametrize("container", Container)
+@pytest.mark.parametrize("container", sorted(ENCODED))
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (3, 1), (17, 5)])
 def test_tiny_photos_survive(container, size):
     height, width = size

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cloak.container import ColourSpace, Container, Encoding
+from cloak.container import ENCODED, ColourSpace, Container, Encoding
 from cloak.errors import ResidueError
 from cloak.image.codec import encode
 from cloak.image.scan import scan
@@ -30,10 +30,10 @@ def clean(container, **options):
     return encode(strip(photo(pixels, container, **{"quality": 85, **options})))
 
 
-CLEAN = {container.value: clean(container) for container in Container}
+CLEAN = {container.value: clean(container) for container in ENCODED}
 
 
-@pytest.mark.parametrize("container", Container)
+@pytest.mark.parametrize("container", sorted(ENCODED))
 @pytest.mark.parametrize("alpha", [False, True])
 @pytest.mark.parametrize("space", ColourSpace)
 def test_what_we_write_passes(container, alpha, space):

@@ -6,40 +6,45 @@ structure says, and fails closed: a container, segment, chunk, box, tag or byte 
 Out of its sight: bytes inside a compressed picture that its own decoder would skip (the end of a JPEG scan, a partition
 of a WebP), and whatever is drawn in the pixels.
 
-To add a container: one module here with a magic number and a function that raises, and one line in `_READERS`.
+To add a container: one module here with a function `scan` that raises, and one line in `_READERS`.
 """
 
 import struct
 import zlib
-from collections.abc import Callable
+from importlib import import_module
 
 from cloak.errors import ResidueError
-from cloak.image.scan import isobmff, jpeg, png, tiff, webp
+from cloak.image.buffers import Buffer
 from cloak.image.structure import StructureError
 
-_READERS: tuple[tuple[int, bytes, Callable[[bytes], None]], ...] = (
-    (0, b"\xff\xd8", jpeg.scan),
-    (0, b"\x89PNG", png.scan),
-    (8, b"WEBP", webp.scan),
-    (4, b"ftyp", isobmff.scan),
-    (0, b"II*\0", tiff.scan),
-    (0, b"MM\0*", tiff.scan),
+_READERS = (
+    (0, b"\xff\xd8", "jpeg"),
+    (0, b"\x89PNG", "png"),
+    (8, b"WEBP", "webp"),
+    (4, b"ftyp", "isobmff"),
+    (0, b"II*\0", "tiff"),
+    (0, b"MM\0*", "tiff"),
+    (0, b"GIF8", "gif"),
+    (0, b"BM", "bmp"),
+    (4, b"jP  ", "jp2"),
+    (0, b"\xff\x4f\xff\x51", "jp2"),
 )
+"""Where a magic number is, what it is, and the module that reads such files."""
 
 
-def scan(data: bytes) -> None:
-    """Check that a file holds a picture, its canonical colour profile, and nothing else.
+def scan(data: Buffer) -> None:
+    """Check that a file holds a picture, what is needed to show it, and nothing else.
 
     Args:
-        data: the file's content.
+        data: the file's content, in memory or mapped from the disk.
 
     Raises:
         ResidueError: something in it is not known to be harmless; the message names it.
     """
-    for offset, magic, reader in _READERS:
+    for offset, magic, name in _READERS:
         if data[offset : offset + len(magic)] == magic:
             try:
-                return reader(data)
+                return import_module(f"cloak.image.scan.{name}").scan(data)  # type: ignore[no-any-return]
             except (StructureError, IndexError, struct.error, zlib.error) as error:
                 raise ResidueError(f"the file's structure cannot be followed: {error}") from None
     raise ResidueError(f"no container that we can check (starts with {data[:8].hex(' ')})")

@@ -1,50 +1,112 @@
-"""What a still WebP file may consist of."""
+"""What a WebP file may consist of, still or moving."""
+
+import mmap
+from collections.abc import Sequence
 
 from cloak.errors import ResidueError
-from cloak.image.icc import DISPLAY_P3
-from cloak.image.structure import Piece, riff_chunks
+from cloak.image.clean_profile import is_clean
+from cloak.image.orientation import BLOCKS
+from cloak.image.structure import Cursor, StructureError
 
-_ICC_FLAG, _ALPHA_FLAG = 0x20, 0x10
-_ORDERS = (
-    (b"VP8 ",),
-    (b"VP8L",),
-    (b"VP8X", b"VP8 "),
-    (b"VP8X", b"VP8L"),
-    (b"VP8X", b"ALPH", b"VP8 "),
-    (b"VP8X", b"ICCP", b"VP8 "),
-    (b"VP8X", b"ICCP", b"VP8L"),
-    (b"VP8X", b"ICCP", b"ALPH", b"VP8 "),
-)
+_PICTURES = (b"VP8 ", b"VP8L")
 
 
-def scan(data: bytes) -> None:
-    """Check a WebP file: one picture, at most one alpha plane and the canonical profile, and flags that say so.
+def scan(data: bytes | mmap.mmap) -> None:
+    """Check a WebP file: one picture or frames, a clean profile, which way is up, and flags and sizes that fit them.
 
     Raises:
         ResidueError: anything else is in it.
         StructureError: its chunks cannot be followed.
     """
-    chunks = list(riff_chunks(data))
-    kinds = tuple(chunk.kind for chunk in chunks)
-    if kinds not in _ORDERS:
-        raise ResidueError(f"WebP: chunks {b', '.join(kinds).decode('latin-1')}, of which some should not be there")
-    if chunks[-1].end != len(data):
-        raise ResidueError(f"WebP: {len(data) - chunks[-1].end} bytes after the end of the image")
-    for chunk in chunks:
-        if len(chunk.payload) % 2 and data[chunk.end - 1]:
-            raise ResidueError(f"WebP: the padding at offset {chunk.end - 1} is not zero")
-        if chunk.kind == b"ICCP" and chunk.payload != DISPLAY_P3:
-            raise ResidueError("WebP: a colour profile other than the canonical one")
-    if kinds[0] == b"VP8X":
-        _check_flags(chunks[0], kinds)
+    view = memoryview(data)
+    cursor = Cursor(view[:12], little=True)
+    head = bytes(cursor.take(4)), cursor.uint(4) + 8, bytes(cursor.take(4))
+    if head[0] != b"RIFF" or head[2] != b"WEBP":
+        raise StructureError("no RIFF header of type WEBP")
+    if head[1] != len(view):
+        raise ResidueError(f"WebP: {head[1]} bytes announced and {len(view)} there: something follows the image")
+    chunks = _chunks(view[12:])
+    if len(chunks) == 1 and chunks[0][0] in _PICTURES:
+        _size(chunks)
+        return
+    if not chunks or chunks[0][0] != b"VP8X":
+        raise _unexpected(chunks)
+    _extended(chunks)
 
 
-def _check_flags(header: Piece, kinds: tuple[bytes, ...]) -> None:
-    payload = bytes(header.payload)
-    alpha = b"ALPH" in kinds
-    # A lossless picture carries its alpha inside: there the flag may stand alone.
-    flags = {
-        (_ICC_FLAG if b"ICCP" in kinds else 0) | (_ALPHA_FLAG if on else 0) for on in (alpha, alpha or b"VP8L" in kinds)
-    }
-    if len(payload) != 10 or payload[0] not in flags or payload[1:4] != b"\0\0\0":
-        raise ResidueError(f"WebP: flags {payload[:4].hex()} that do not fit what is there")
+def _chunks(data: memoryview) -> list[tuple[bytes, memoryview]]:
+    cursor = Cursor(data, little=True)
+    found = []
+    while cursor.left:
+        kind, size = bytes(cursor.take(4)), cursor.uint(4)
+        found.append((kind, cursor.take(size)))
+        if size % 2 and cursor.uint(1):
+            raise ResidueError(f"WebP: the padding after chunk {kind.decode('latin-1')} is not zero")
+    return found
+
+
+def _extended(chunks: Sequence[tuple[bytes, memoryview]]) -> None:
+    header, rest = bytes(chunks[0][1]), list(chunks[1:])
+    if len(header) != 10:
+        raise ResidueError(f"WebP: a header of {len(header)} bytes")
+    canvas = int.from_bytes(header[4:7], "little") + 1, int.from_bytes(header[7:], "little") + 1
+    flags = 0
+    if rest and rest[0][0] == b"ICCP":
+        flags |= 0x20
+        if not is_clean(rest.pop(0)[1]):
+            raise ResidueError("WebP: a colour profile that is not ours")
+    if rest and rest[-1][0] == b"EXIF":
+        flags |= 0x08
+        if bytes(rest.pop()[1]) not in BLOCKS:
+            raise ResidueError("WebP: EXIF that says more than which way is up")
+    if rest and rest[0][0] == b"ANIM":
+        flags |= 0x02
+        if len(rest.pop(0)[1]) != 6 or not rest or any(kind != b"ANMF" for kind, _ in rest):
+            raise _unexpected(chunks)
+        see_through = [_frame(frame, canvas) for _, frame in rest]
+        flags |= 0x10 if any(see_through) else 0
+    else:
+        width, height, alpha = _size(rest)
+        flags |= 0x10 if alpha else 0
+        if (width, height) != canvas:
+            raise ResidueError(f"WebP: a picture of {width} x {height} on a canvas of {canvas[0]} x {canvas[1]}")
+    if header[0] != flags or any(header[1:4]):
+        raise ResidueError(f"WebP: flags {header[:4].hex()} that do not fit what is there")
+
+
+def _frame(frame: memoryview, canvas: tuple[int, int]) -> bool:
+    """Check a frame of an animation; return whether it has alpha."""
+    cursor = Cursor(frame, little=True)
+    left, top, width, height = 2 * cursor.uint(3), 2 * cursor.uint(3), cursor.uint(3) + 1, cursor.uint(3) + 1
+    cursor.take(3)  # how long it is shown
+    if cursor.uint(1) >> 2 or left + width > canvas[0] or top + height > canvas[1]:
+        raise ResidueError("WebP: a frame with flags or a place that the standard does not know")
+    across, down, alpha = _size(_chunks(frame[16:]))
+    if (across, down) != (width, height):
+        raise ResidueError("WebP: a frame whose picture has another size")
+    return alpha
+
+
+def _size(chunks: Sequence[tuple[bytes, memoryview]]) -> tuple[int, int, bool]:
+    """Check that chunks are one picture, with or without alpha; return its width and height, and whether it has."""
+    kinds = tuple(kind for kind, _ in chunks)
+    if kinds == (b"VP8L",):
+        cursor = Cursor(chunks[0][1], little=True)
+        mark, bits = cursor.uint(1), cursor.uint(4)
+        if mark != 0x2F or bits >= 1 << 29 or not cursor.left:
+            raise ResidueError("WebP: a lossless picture without its mark")
+        return bits % 0x4000 + 1, (bits >> 14) % 0x4000 + 1, bits >= 1 << 28
+    if kinds not in {(b"VP8 ",), (b"ALPH", b"VP8 ")}:
+        raise _unexpected(chunks)
+    cursor = Cursor(chunks[-1][1], little=True)
+    tag, mark, width, height = cursor.uint(3), bytes(cursor.take(3)), cursor.uint(2), cursor.uint(2)
+    if tag % 2 or mark != b"\x9d\x01\x2a" or tag >> 5 > cursor.left:
+        raise ResidueError("WebP: a picture that is no key frame")
+    if len(kinds) == 2 and (not len(chunks[0][1]) or chunks[0][1][0] >> 6):
+        raise ResidueError("WebP: an alpha plane with reserved bits")
+    return width % 0x4000, height % 0x4000, len(kinds) == 2
+
+
+def _unexpected(chunks: Sequence[tuple[bytes, memoryview]]) -> ResidueError:
+    kinds = ", ".join(kind.decode("latin-1") for kind, _ in chunks[:20])
+    return ResidueError(f"WebP: chunks {kinds or 'none'}, of which some should not be there, or are missing")

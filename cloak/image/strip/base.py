@@ -67,6 +67,7 @@ class File:
     """A `Source` over a file that is open for as long as the ``with`` block lasts."""
 
     def __init__(self, path: Path) -> None:
+        """Open the file; an `OSError` is the caller's."""
         self._file = path.open("rb", buffering=0)
         self.size = os.fstat(self._file.fileno()).st_size
 
@@ -81,14 +82,19 @@ class File:
     def read(self, offset: int, count: int) -> bytes:
         """See `Source.read`."""
         _check(offset, count, self.size)
-        self._file.seek(offset)
-        data = self._file.read(count)
-        while data is not None and len(data) < count:
-            more = self._file.read(count - len(data))
-            if not more:  # somebody made it shorter meanwhile
-                raise UnreadablePhotoError(f"the file ends at byte {offset + len(data)} while it is read: try again")
-            data += more
-        return data or b""
+        data = b""
+        try:
+            self._file.seek(offset)
+            while len(data) < count:
+                more = self._file.read(count - len(data))
+                if not more:  # somebody made it shorter meanwhile
+                    raise UnreadablePhotoError(
+                        f"the file ends at byte {offset + len(data)} while it is read: try again"
+                    )
+                data = data + more if data else more
+        except OSError as error:
+            raise UnreadablePhotoError(f"cannot be read: {error.strerror}: copy it again from its source") from error
+        return data
 
 
 def _check(offset: int, count: int, size: int) -> None:
