@@ -39,15 +39,16 @@ class Budget:
 
     Attributes:
         eps: largest change of any channel of any pixel, in [0, 1] units.
-        dssim: (1 - SSIM) / 2, Gaussian window of sigma 1.5, mean over RGB.
+        dssim: (1 - SSIM) / 2, Gaussian window of sigma 1.5, mean over RGB, of the written file: `Scene.room` of it is
+            the cloak's, the rest is what compression adds.
         colour: RMS of the low-passed change of Cb and Cr, in grey levels: a tint.
         luma: RMS of the low-passed change of Y, in grey levels: a blotch or a shadow.
     """
 
     eps: float = 36 / 255
-    dssim: float = 0.0095
+    dssim: float = 0.0125
     colour: float = 0.75
-    luma: float = 1.5
+    luma: float = 1.6
 
     def __post_init__(self) -> None:
         if not 0 < self.eps <= 1:
@@ -58,9 +59,9 @@ class Budget:
 
 
 BUDGETS = {
-    Strength.SUBTLE: Budget(eps=32 / 255, dssim=0.005, colour=0.5, luma=1.0),
+    Strength.SUBTLE: Budget(eps=32 / 255, dssim=0.0065, colour=0.5, luma=1.05),
     Strength.BALANCED: Budget(),
-    Strength.STRONG: Budget(eps=64 / 255, dssim=0.018, colour=1.1, luma=2.4),
+    Strength.STRONG: Budget(eps=64 / 255, dssim=0.024, colour=1.1, luma=2.4),
 }
 
 
@@ -106,7 +107,7 @@ class AttackConfig:
 
     budget: Budget = field(default_factory=Budget)
     views: Views = field(default_factory=Views)
-    steps: int = 100
+    steps: int = 180
     rate: float = 0.5
     momentum: float = 0.9
     margin: float = 0.1

@@ -10,7 +10,7 @@ from cloak.config import Budget
 
 BISECTIONS = 8
 
-PEAK_LUMA, PEAK_COLOUR = 4.0, 2.5
+PEAK_LUMA, PEAK_COLOUR = 6.0, 2.5
 """Largest low-passed change anywhere, in units of its limit: shading passes for light, a coloured spot for nothing."""
 
 SPECK = 0.15
@@ -33,7 +33,7 @@ def project(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
     """
     deltas = _damp(deltas, scene, budget)
     deltas = scene.apply(deltas.clamp(-budget.eps, budget.eps)) - scene.crops
-    return deltas * _shrink(scene.dssim(scene.apply(deltas)), budget.dssim).sqrt()
+    return deltas * _shrink(scene.dssim(scene.apply(deltas)), scene.room * budget.dssim).sqrt()
 
 
 def _damp(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
@@ -43,14 +43,19 @@ def _damp(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
     luma, colour = power(low, scene.weights)
     keep_luma, keep_colour = _shrink(luma.sqrt(), budget.luma), _shrink(colour.sqrt(), budget.colour)
     # The limits are averages; what stands out from the average is seen as a spot.
-    peak = deltas.new_tensor([budget.luma * PEAK_LUMA, *[budget.colour * PEAK_COLOUR] * 2])[:, None, None] / 255
+    peak = _limits(budget.luma * PEAK_LUMA / 255, budget.colour * PEAK_COLOUR / 255 * scene.colour)
     kept = (low * torch.cat([keep_luma, keep_colour, keep_colour], 1)).clamp(-peak, peak)
     change = change - (low - kept) * scene.masks
-    speck = deltas.new_tensor([1, SPECK, SPECK])[:, None, None] * budget.eps
+    speck = _limits(budget.eps, budget.eps * SPECK * scene.colour)
     return to_rgb(change.clamp(-speck, speck))
 
 
-def _shrink(values: torch.Tensor, limit: float) -> torch.Tensor:
+def _limits(luma: float, colour: torch.Tensor) -> torch.Tensor:
+    """Put limits on Y, Cb and Cr together: (N, 3, 1, 1) from one number and (N, 1, 1, 1)."""
+    return torch.cat([torch.full_like(colour, luma), colour, colour], 1)
+
+
+def _shrink(values: torch.Tensor, limit: float | torch.Tensor) -> torch.Tensor:
     """Return the factors (N, 1, 1, 1), at most 1, that bring values (N,) down to a limit."""
     return (limit / values.clamp_min(1e-12)).clamp(max=1)[:, None, None, None]
 
@@ -85,4 +90,4 @@ def _exceeds(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor
     changed = scene.apply(deltas)
     colour, luma = tint(changed - scene.crops, scene.weights, scene.low_pass)
     grain = scene.dssim(changed)
-    return (grain > budget.dssim) | (colour > budget.colour) | (luma > budget.luma)
+    return (grain > scene.room * budget.dssim) | (colour > budget.colour) | (luma > budget.luma)

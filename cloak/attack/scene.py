@@ -10,6 +10,13 @@ from cloak.photo import FaceBatch
 UNIT_RANGE = (0.35, 2.5)
 """Limits of `Scene.unit` in units of its mean: neither flat skin nor hair gets everything."""
 
+ROOM = (0.76, 1.05)
+"""Share of the DSSIM of a written face that is the cloak's: compression adds the rest, where a pixel of the delta is a
+pixel of the photo, and enlarging the delta by two or more takes some away. Measured on JPEG files of quality 75 to 95."""
+
+COLOUR = (1.0, 0.6)
+"""Share of the limits on single colours, for the same two: what is a speck in a small face is a spot in a large one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
@@ -21,6 +28,8 @@ class Scene:
         landmarks: float32 (N, 5, 2).
         boxes: float32 (N, 4).
         weights: float32 (N, 1, S, S), the average over the box.
+        room: float32 (N,), the share of the DSSIM of the written face that the cloak may have (`ROOM`).
+        colour: float32 (N, 1, 1, 1), the share of the limits on spots and specks of colour (`COLOUR`).
         unit: float32 (N, 3, S, S), the size of change that costs the same DSSIM everywhere, within limits and under the
             mask.
         dssim: the grain of changed crops.
@@ -32,6 +41,8 @@ class Scene:
     landmarks: torch.Tensor
     boxes: torch.Tensor
     weights: torch.Tensor
+    room: torch.Tensor
+    colour: torch.Tensor
     unit: torch.Tensor
     dssim: Dssim
     low_pass: LowPass
@@ -40,6 +51,7 @@ class Scene:
     def of(cls, batch: FaceBatch, device: torch.device) -> "Scene":
         """Prepare a batch."""
         crops, masks, boxes = batch.crops.to(device), batch.masks.to(device), batch.boxes.to(device)
+        scales = batch.to_photo[:, 0, 0].to(device)
         weights = inside(boxes, crops.shape[-1])
         deviation = local_deviation(crops)
         mean = (deviation.square() * weights).sum((2, 3)).mean(1).sqrt()[:, None, None, None]
@@ -50,6 +62,8 @@ class Scene:
             landmarks=batch.landmarks.to(device),
             boxes=boxes,
             weights=weights,
+            room=_between(ROOM, scales),
+            colour=_between(COLOUR, scales)[:, None, None, None],
             unit=(deviation / mean).clamp(lowest, highest) * mean * masks,
             dssim=Dssim(crops, weights),
             low_pass=LowPass(boxes),
@@ -58,3 +72,9 @@ class Scene:
     def apply(self, deltas: torch.Tensor) -> torch.Tensor:
         """Return the crops with deltas, in [0, 1]."""
         return (self.crops + deltas).clamp(0, 1)
+
+
+def _between(limits: tuple[float, float], scales: torch.Tensor) -> torch.Tensor:
+    """Go from the first limit, for deltas that are not enlarged, to the second, for those enlarged twice: float (N,)."""
+    first, second = limits
+    return first + (second - first) * (scales - 1).clamp(0, 1)

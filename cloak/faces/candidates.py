@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.ops import box_area, nms
 
 from cloak.faces import geometry
 from cloak.models.networks.yunet import Prediction
@@ -118,14 +117,22 @@ def suppress(candidates: Candidates, overlap: float, *, inside: float = math.inf
         overlap: two boxes whose intersection over union is greater are the same face.
         inside: so are two whose intersection over the smaller one is greater: parts of a large face look like faces.
     """
-    candidates = candidates.select(nms(candidates.boxes(), candidates.scores, overlap))
+    best_first = candidates.select(candidates.scores.argsort(descending=True, stable=True))
+    distinct = _thinned(best_first, lambda shared, one, other: shared > overlap * (one + other - shared))
+    return _thinned(distinct, lambda shared, one, other: shared > inside * torch.minimum(one, other))
+
+
+def _thinned(candidates: Candidates, same: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Candidates:
+    """Keep those that are not the same face as one kept before, going by the areas shared and of the two boxes.
+
+    One row at a time: a crowd's square of pairs would not fit into memory. Not torchvision's, whose import costs 170 MB.
+    """
     boxes = candidates.boxes()
-    areas = box_area(boxes)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     kept: list[int] = []
-    for i, box in enumerate(boxes):  # one row at a time: a crowd's square of pairs would not fit into memory
+    for i, box in enumerate(boxes):
         better = boxes[kept]
         sides = torch.minimum(better[:, 2:], box[2:]) - torch.maximum(better[:, :2], box[:2])
-        shared = sides.clamp(min=0).prod(1)
-        if not (shared > inside * areas[kept].clamp(max=float(areas[i]))).any():
+        if not same(sides.clamp(min=0).prod(1), areas[kept], areas[i]).any():
             kept.append(i)
     return candidates.select(torch.tensor(kept, dtype=torch.int64))

@@ -66,10 +66,9 @@ def _cut(photo: Photo, face: Face, size: int) -> tuple[torch.Tensor, torch.Tenso
     """Return crop (3, S, S), mask (1, S, S) and the similarity (2, 3) from frame to photo."""
     side = max(size, _side(face))  # a small face gets more context for nothing, not a resampled frame
     left, top = (round((face.box[i] + face.box[i + 2]) / 2 - (side - 1) / 2) for i in (0, 1))
-    window = _window(photo.pixels, left, top, side)
     scale = side / size
-    if side != size:
-        window = F.interpolate(window[None], (size, size), mode="bilinear", antialias=True)[0]
+    # One channel at a time: a face may have ten million pixels.
+    window = torch.cat([_resized(_window(channel[None], left, top, side), size) for channel in photo.pixels])
     offset = (scale - 1) / 2  # pixel centres
     to_photo = torch.tensor([[scale, 0.0, left + offset], [0.0, scale, top + offset]])
     return window.clamp(0, 1), _mask(photo, face, to_photo, size), to_photo
@@ -77,12 +76,18 @@ def _cut(photo: Photo, face: Face, size: int) -> tuple[torch.Tensor, torch.Tenso
 
 def _window(pixels: torch.Tensor, left: int, top: int, side: int) -> torch.Tensor:
     """Cut a square out of uint8 pixels as float [0, 1]; what is outside the photo is black, as engines see it."""
-    _, height, width = pixels.shape
+    channels, height, width = pixels.shape
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
-    window = torch.zeros(3, side, side)
+    window = torch.zeros(channels, side, side)
     if x0 < x1 and y0 < y1:
         torch.div(pixels[:, y0:y1, x0:x1], 255, out=window[:, y0 - top : y1 - top, x0 - left : x1 - left])
     return window
+
+
+def _resized(window: torch.Tensor, size: int) -> torch.Tensor:
+    if window.shape[-1] == size:
+        return window
+    return F.interpolate(window[None], (size, size), mode="bilinear", antialias=True)[0]
 
 
 def _mask(photo: Photo, face: Face, to_photo: torch.Tensor, size: int) -> torch.Tensor:
