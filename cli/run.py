@@ -117,7 +117,7 @@ def _line(outcome: Outcome) -> str:
         return f"{outcome.status}: {shown(outcome.source)}: {outcome.reason}"
     parts = [f"{outcome.found} face{'' if outcome.found == 1 else 's'}"]
     if outcome.faces:
-        parts.append(f"{sum(not face.witness.matched for face in outcome.faces)} no longer matched")
+        parts.append(f"{sum(not face.witness.matched for face in outcome.faces)} not even matched to the original")
     parts += [f"one more left uncloaked: {reason}" for reason in outcome.left]
     if outcome.removed:
         parts.append(f"removed {', '.join(outcome.removed)}")

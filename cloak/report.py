@@ -102,6 +102,8 @@ def _faces(faces: tuple[FaceVerdict, ...], pictures: Pictures) -> Iterator[str]:
             + _scores(face, uncloaked)
             + f"<p>How visible the change is: DSSIM {face.dssim:.4f}, tint {face.colour:.2f} and "
             f"blotches {face.luma:.2f} grey levels of 255.</p>"
+            + f"<p>Other photos of the same person that the last recogniser would probably not match with this one: "
+            f"{face.unmatched_elsewhere:.0%}.</p>"
             + ("" if face.detected else "<p>The face was not found again in the written photo.</p>")
         )
 

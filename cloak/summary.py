@@ -74,11 +74,17 @@ class Summary:
                 **{str(status).replace(" ", "_"): self.count(status) for status in Status},
                 "faces": len(self.faces),
                 "faces_not_matched": sum(not face.witness.matched for face in self.faces),
+                "other_photos_not_matched": self._elsewhere(),
             },
             "photos": [_photo(outcome) for outcome in self.outcomes],
             "ignored": [{"path": str(one.path), "reason": one.reason, "failed": one.failed} for one in self.ignored],
             "limits": LIMIT,
         }
+
+    def _elsewhere(self) -> float | None:
+        """The share of other photos of these people that the witness probably does not match, None without faces."""
+        shares = [face.unmatched_elsewhere for face in self.faces]
+        return round(sum(shares) / len(shares), 2) if shares else None
 
     def _stop(self) -> list[str]:
         if not self.stopped:
@@ -112,14 +118,21 @@ class Summary:
         hidden = sum(not face.witness.matched for face in self.faces)
         lost = sum(not face.detected for face in self.faces)
         lines = [
-            f"{hidden} of {_faces(len(self.faces))} {'is' if hidden == 1 else 'are'} no longer matched to the original "
-            "photo by a recogniser that was not used to make the cloak "
-            f"(set to 1 false match in {round(1 / FAR):,})."
+            "A recogniser that was not used to make the cloaks (set to 1 false match in "
+            f"{round(1 / FAR):,}) would probably miss {_percent(self._elsewhere())} of other photos of the same "
+            f"{'person' if len(self.faces) == 1 else 'people'}, which is what search engines compare with. In the "
+            f"hardest test, against the very photo that was protected, it no longer matches {hidden} of "
+            f"{_faces(len(self.faces))}."
         ]
         if lost:
             were = "was" if lost == 1 else "were"
             lines.append(f"{_faces(lost)} {were} not found again in the written photo; other detectors may find more.")
         return [*lines, LIMIT]
+
+
+def _percent(share: float | None) -> str:
+    """In steps of five: it is an estimate."""
+    return f"{5 * round(20 * (share or 0))}%"
 
 
 def _photos(number: int) -> str:
@@ -149,4 +162,5 @@ def _photo(outcome: Outcome) -> dict[str, Any]:
 
 def _face(face: FaceVerdict) -> dict[str, Any]:
     scores = [_fields(score, "recogniser", "witness", "similarity", "threshold", "matched") for score in face.scores]
-    return {**_fields(face, "box", "detected", "dssim", "colour", "luma"), "scores": scores}
+    told = _fields(face, "box", "detected", "unmatched_elsewhere", "dssim", "colour", "luma")
+    return {**told, "scores": scores}

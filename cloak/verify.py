@@ -1,5 +1,6 @@
 """The verdict: what a recogniser makes of the bytes that were written."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,12 @@ from cloak.photo import Face, Photo
 
 FAR = 1e-3
 """False accept rate that the verdict's thresholds are set for: one stranger in 1,000 is taken for you."""
+
+HALF, WIDTH = 0.47, 0.10
+"""The witness's similarity to the very photo at which it matches half of a person's other photos, and how it falls off.
+
+A logistic curve through what was measured on people A to M; tests/benchmarks/elsewhere.json says how far off it is on N to Z.
+"""
 
 _TOGETHER = 32
 
@@ -69,6 +76,14 @@ class FaceVerdict:
     def witness(self) -> Score:
         """The score of the recogniser that took no part."""
         return self.scores[-1]
+
+    @property
+    def unmatched_elsewhere(self) -> float:
+        """The share of the person's other photos that the witness probably does not match with this one, in [0, 1].
+
+        Estimated from its similarity to the original, the one photo that is at hand; see `HALF`.
+        """
+        return 1 / (1 + math.exp((self.witness.similarity - HALF) / WIDTH))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ import click
 import numpy as np
 import onnxruntime
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from scrfd import Scrfd
 
@@ -145,11 +146,26 @@ def thresholds(embeddings: torch.Tensor) -> dict[float, float]:
     return {far: float(np.quantile(scores, 1 - far)) for far in FALSE_ACCEPT_RATES}
 
 
+def square(pixels: torch.Tensor, corner: Sequence[int], side: int) -> torch.Tensor:
+    """Cut a square out of uint8 (3, H, W) as float32 (1, 3, side, side) in [0, 1], black outside the photo."""
+    left, top = corner
+    _, height, width = pixels.shape
+    inside = pixels[:, max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)].float() / 255
+    edges = (max(0, -left), max(0, left + side - width), max(0, -top), max(0, top + side - height))
+    return F.pad(inside, edges)[None]
+
+
 def looks(before: Photo, after: Photo, faces: Sequence[Face]) -> dict[str, float]:
-    """Measure the visibility of the largest face's change, and what changed outside the box enlarged by a quarter."""
-    (one,), (other,) = frame([before], [faces[:1]]), frame([after], [faces[:1]])
-    seen = measure(one.crops, other.crops, one.boxes)
+    """Measure the visibility of the largest face's change, and what changed outside the box enlarged by a quarter.
+
+    At the photo's own resolution; `dssim_small` is what it is with the face box scaled down to the attack's frame.
+    """
     left, top, right, bottom = faces[0].box
+    margin = 8 + round(faces[0].size / 10)  # what SSIM's window and the low pass see around the box
+    corner, side = [math.floor(left) - margin, math.floor(top) - margin], math.ceil(faces[0].size) + 2 * margin
+    box = torch.tensor([[left - corner[0], top - corner[1], right - corner[0], bottom - corner[1]]])
+    seen = measure(*(square(photo.pixels, corner, side) for photo in (before, after)), box)
+    (one,), (other,) = frame([before], [faces[:1]]), frame([after], [faces[:1]])
     x, y = (right - left) / 8, (bottom - top) / 8
     difference = (before.pixels.float() - after.pixels.float()).abs().amax(0)
     difference[
@@ -158,6 +174,7 @@ def looks(before: Photo, after: Photo, faces: Sequence[Face]) -> dict[str, float
     return {
         **{name: float(getattr(seen, name)) for name in ("dssim", "colour", "luma")},
         "eps": float(seen.eps) * 255,
+        "dssim_small": float(measure(one.crops, other.crops, one.boxes).dssim),
         "outside_mean_abs": float(difference.mean()),
     }
 
