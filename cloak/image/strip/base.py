@@ -124,13 +124,16 @@ class Plan:
 
     Attributes:
         pieces: in order.
-        removed: names of what is left out, in people's words (`cloak.image.blocks`), sorted, each once.
+        removed: names of what is left out, in people's words (`cloak.image.blocks`); sorted here, each once.
         kept: names of what stays beside the picture: "orientation", "colour profile".
     """
 
     pieces: tuple[Piece, ...]
     removed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "removed", tuple(sorted(set(self.removed), key=str.casefold)))
 
     @property
     def size(self) -> int:
