@@ -15,7 +15,8 @@ MAKER, THUMBNAIL, SOFTWARE, UNIQUE = "maker note", "thumbnail", "software", "uni
 SETTINGS, PEOPLE, PLACE, HISTORY = "camera settings", "names of people or face regions", "place name", "edit history"
 MOTION, DEPTH, GAIN, PROFILE = "motion photo", "depth map", "gain map", "colour profile"
 CREDENTIALS, TRAILER, XMP, IPTC = "content credentials (C2PA)", "data after the end of the image", "XMP", "IPTC"
-PHOTOSHOP = "Photoshop resources"
+PHOTOSHOP, RESOLUTION, ORIENTATION, EXIF = "Photoshop resources", "resolution", "orientation", "EXIF"
+FURTHER, STRAY = "further images (multi-picture file)", "bytes between the parts of the file"
 
 _EXIF_POINTER, _GPS_POINTER, _INTEROP_POINTER = 0x8769, 0x8825, 0xA005
 _POINTERS = (_EXIF_POINTER, _GPS_POINTER, _INTEROP_POINTER, 0x014A)
@@ -162,6 +163,50 @@ def in_photoshop(block: memoryview) -> Iterator[str]:
         elif kind in _RESOURCES:
             yield _RESOURCES[kind]
         position = start + 4 + size + size % 2
+
+
+_XMP_HEADERS = (b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0")
+
+
+def in_application(number: int, payload: memoryview) -> Iterator[str]:
+    """Name what an application segment of a JPEG file holds, other than its JFIF and Adobe headers and its profile.
+
+    Args:
+        number: 0 to 15.
+        payload: its content.
+    """
+    head = bytes(payload[:40])
+    if number == 1 and head.startswith(b"Exif\0"):
+        yield from in_exif(payload)
+    elif number == 1 and head.startswith(_XMP_HEADERS):
+        yield from in_xmp(payload)
+    elif number == 13 and head.startswith(b"Photoshop 3.0\0"):
+        yield from in_photoshop(payload[14:])
+    elif number == 2 and head.startswith(b"MPF\0"):
+        yield FURTHER
+    elif number == 11 and b"jumb" in head:
+        yield CREDENTIALS
+    elif number == 0 and head.startswith(b"JFXX\0"):
+        yield THUMBNAIL
+    else:
+        yield f"application data (APP{number})"
+
+
+_RAW_PROFILES = {b"exif": EXIF, b"APP1": EXIF, b"iptc": IPTC, b"xmp": XMP, b"icc": PROFILE}
+_KEYWORDS = {b"Author": OWNER, b"Copyright": RIGHTS, b"Software": SOFTWARE, b"Creation Time": WHEN}
+
+
+def in_png_text(payload: memoryview) -> Iterator[str]:
+    """Name what a text chunk of a PNG file holds, whichever of the three kinds it is."""
+    keyword, _, rest = bytes(payload).partition(b"\0")
+    if keyword == b"XML:com.adobe.xmp":
+        yield from in_xmp(memoryview(rest))
+        return
+    yield "text"
+    if keyword.startswith(b"Raw profile type "):
+        yield _RAW_PROFILES.get(keyword[17:], TEXT)
+    elif keyword in _KEYWORDS:
+        yield _KEYWORDS[keyword]
 
 
 _BLOCKS = {0x02BC: in_xmp, 0x83BB: in_iptc, 0x8649: in_photoshop}
