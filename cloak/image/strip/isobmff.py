@@ -1,0 +1,185 @@
+"""Rewrite a HEIC or AVIF file, still or moving, around its coded pictures: boxes, items and units of them by allow-list.
+
+Everything is laid out anew: `ftyp`, `meta` for still pictures, `moov` for image sequences, and an `mdat` box with
+the kept bytes one behind the other. So nothing can be left between them.
+
+Source: ISO/IEC 14496-12:2022; ISO/IEC 23008-12:2022 (HEIF); AV1 image file format 1.1.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cloak.image import blocks
+from cloak.image.strip.base import Keep, Piece, Plan, Source
+from cloak.image.strip.isobmff_bits import Units
+from cloak.image.strip.isobmff_boxes import Box, Report, content, damaged, header, joined, unsupported, write_box
+from cloak.image.strip.isobmff_items import Picture, choose, pictures
+from cloak.image.strip.isobmff_meta import Meta, read_meta
+from cloak.image.strip.isobmff_movie import Frames, Movie, frames, read_movie, write_movie
+from cloak.image.strip.isobmff_names import PARTS, handler_name, in_box, in_items
+from cloak.image.strip.isobmff_properties import Properties
+from cloak.image.strip.isobmff_write import Layout, write_meta
+
+BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"avif", b"avis", b"avio"}
+    | {b"mif1", b"mif2", b"msf1", b"miaf", b"MA1A", b"MA1B", b"MiHA", b"MiHB", b"MiHE", b"MiPr", b"1pic"}
+    | {b"isom", b"mp41", b"mp42", *(b"iso%c" % digit for digit in b"23456789abc")}
+)
+"""What a file may claim to be."""
+
+_MOST_BOXES = 1000
+_HEAVIER = 2  # times the original that the new file may weigh: parts that lie on top of each other are told apart
+
+
+@dataclass(slots=True)
+class _Found:
+    """The boxes of a file that count."""
+
+    brands: list[bytes] = field(default_factory=list)
+    meta: Box | None = None
+    movie: Box | None = None
+    others: list[Box] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Store:
+    """The content of the new `mdat` box; what is put into it twice is there once."""
+
+    limit: int
+    pieces: list[Piece] = field(default_factory=list)
+    size: int = 0
+    _places: dict[tuple[Piece, ...], int] = field(default_factory=dict)
+
+    def add(self, pieces: tuple[Piece, ...], *, again: bool = False) -> int:
+        """Put something in, `again` even where it is there already; return where it is."""
+        if pieces in self._places and not again:
+            return self._places[pieces]
+        place = self._places[pieces] = self.size
+        self.pieces += pieces
+        self.size += sum(map(len, pieces))
+        if self.size > self.limit:
+            raise damaged("pictures that lie on top of each other")
+        return place
+
+
+def plan(source: Source, keep: Keep) -> Plan:
+    """Decide what the new file consists of.
+
+    Raises:
+        UnreadablePhotoError: truncated, damaged, or without a picture.
+        UnsupportedPhotoError: fragmented, or a picture that cannot be rewritten without changing it.
+    """
+    report = Report()
+    found = _read(source, report)
+    properties, units = Properties(keep, report), Units(report)
+    store = _Store(_HEAVIER * source.size)
+    movie = read_movie(source, found.movie, report) if found.movie is not None else None
+    if found.movie is not None and movie is None and found.meta is None:
+        raise unsupported("a film")
+    sequences = [frames(source, track, properties, units) for track in movie.tracks] if movie else []
+    starts = []
+    for sequence in sequences:
+        starts.append(store.size)
+        for _, pieces in sequence.pieces:
+            store.add(pieces, again=True)
+    still = _read_still(source, found, properties, units, store)
+    if still is None and movie is None:
+        raise damaged("no picture in it")
+    report.removed.update(name for box in found.others for name in in_box(source, box))
+    head = _head(found.brands, still, (movie, sequences, starts), store.size)
+    return Plan(
+        (head, *joined(store.pieces)), tuple(sorted(report.removed, key=str.casefold)), tuple(sorted(report.kept))
+    )
+
+
+def _read(source: Source, report: Report) -> _Found:
+    found = _Found()
+    position = 0
+    for _ in range(_MOST_BOXES):
+        if position >= source.size:
+            break
+        if found.meta or found.movie:
+            if source.size - position < 8:
+                report.removed.add(blocks.TRAILER)
+                break
+        box = header(source, position, source.size)
+        if not position and box.kind == b"ftyp":
+            found.brands = _brands(content(source, box))
+        elif box.kind == b"meta" and found.meta is None:
+            found.meta = box
+        elif box.kind == b"moov" and found.movie is None:
+            found.movie = box
+        elif box.kind == b"moof":
+            raise unsupported("a fragmented image sequence")
+        elif box.end > source.size and box.kind != b"mdat":
+            report.removed.add(blocks.TRAILER)
+        elif box.kind != b"mdat":
+            found.others.append(box)
+        position = box.end
+    else:
+        raise unsupported(f"a file of more than {_MOST_BOXES} boxes")
+    if not found.brands:
+        raise damaged("no file type box that we know")
+    return found
+
+
+def _brands(body: bytes) -> list[bytes]:
+    listed = [body[index : index + 4] for index in range(0, len(body) - 3, 4) if index != 4]
+    return [brand for brand in dict.fromkeys(listed) if brand in BRANDS]
+
+
+@dataclass(slots=True)
+class _Still:
+    """The items that are kept, and where they are written: in `mdat` counted from its start."""
+
+    meta: Meta
+    primary: int
+    kept: list[int]
+    written: list[Picture]
+    places: list[Layout]
+
+
+def _read_still(source: Source, found: _Found, properties: Properties, units: Units, store: _Store) -> _Still | None:
+    if found.meta is None:
+        return None
+    meta = read_meta(source, found.meta)
+    if meta.primary is None or meta.handler != b"pict":
+        properties.report.removed.update(in_items(source, meta))
+        return None
+    kept = choose(meta, meta.primary)
+    written = list(pictures(source, meta, kept, properties, units))
+    properties.report.removed.update(in_items(source, meta, frozenset(kept)))
+    places, stored = [], 0
+    for item in written:
+        if item.coded:
+            places.append(Layout(False, store.add(item.coded), sum(map(len, item.coded))))
+        else:
+            places.append(Layout(True, stored, len(item.recipe)))
+            stored += len(item.recipe)
+    return _Still(meta, meta.primary, kept, written, places)
+
+
+def _head(
+    brands: Sequence[bytes],
+    still: _Still | None,
+    moving: tuple[Movie | None, list[Frames], list[int]],
+    size: int,
+) -> bytes:
+    """Everything in front of the content of `mdat`."""
+    movie, sequences, starts = moving
+    data = struct.pack(">I4s", 8 + size, b"mdat") if size < 0xFFFFFFF0 else struct.pack(">I4sQ", 1, b"mdat", 16 + size)
+    kind = write_box(b"ftyp", brands[0], bytes(4), *brands)
+    length, head = -1, b""
+    while len(head) != length:  # offsets may be wider than those that were guessed
+        length = len(head)
+        head = kind
+        if still is not None:
+            places = [
+                place if place.stored else Layout(False, length + place.offset, place.size) for place in still.places
+            ]
+            head += write_meta(still.meta, still.primary, still.kept, still.written, places)
+        if movie is not None:
+            head += write_movie(movie, sequences, [length + start for start in starts])
+        head += data
+    return head

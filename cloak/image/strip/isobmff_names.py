@@ -1,0 +1,106 @@
+"""What is left out of a HEIC or AVIF file, in people's words. Names only: no value leaves this module."""
+
+from collections.abc import Iterator
+
+from cloak.errors import PhotoError
+from cloak.image import blocks
+from cloak.image.strip.base import Source
+from cloak.image.strip.isobmff_boxes import Box, boxes, fields
+from cloak.image.strip.isobmff_meta import Meta, read_meta, spans
+from cloak.image.strip.isobmff_properties import auxiliary
+
+PARTS = "names of the file's parts"
+SOUND = "sound"
+UNUSED = "unused bytes"
+
+_LARGEST = 1 << 24  # bytes of a block that is looked into
+_CREDENTIALS = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_BOXES = {b"mpvd": blocks.MOTION, b"grpl": "groups of pictures"}
+_SILENT = frozenset({b"free", b"skip", b"wide", b"dinf"})
+_PARTS = frozenset({b"", b"Color", b"Alpha", b"Exif", b"XMP", b"GMap"})
+_USER_DATA = {
+    **dict.fromkeys((b"\xa9xyz", b"loci"), blocks.GPS),
+    **dict.fromkeys((b"\xa9mak", b"\xa9mod"), blocks.DEVICE),
+    **dict.fromkeys((b"\xa9nam", b"\xa9cmt", b"\xa9des", b"titl", b"dscp"), blocks.TEXT),
+    **dict.fromkeys((b"\xa9swr", b"\xa9too", b"\xa9enc"), blocks.SOFTWARE),
+    **dict.fromkeys((b"\xa9ART", b"\xa9aut", b"auth", b"perf"), blocks.OWNER),
+    b"\xa9day": blocks.WHEN,
+    b"cprt": blocks.RIGHTS,
+    b"XMP_": blocks.XMP,
+}
+
+
+def in_box(source: Source, box: Box) -> Iterator[str]:
+    """Name what is in a box that is left out."""
+    try:
+        if box.kind == b"meta":
+            yield from in_items(source, read_meta(source, box))
+        elif box.kind == b"udta":
+            yield "user data"
+            yield from (
+                _USER_DATA[child.kind] for child in boxes(source, box.body, box.end) if child.kind in _USER_DATA
+            )
+        elif box.kind == b"uuid" and source.read(box.body, 16) == _CREDENTIALS:
+            yield blocks.CREDENTIALS
+        elif box.kind in _BOXES:
+            yield _BOXES[box.kind]
+        elif box.kind not in _SILENT or _holds_something(source, box):
+            yield f"private box ({box.name})"
+    except PhotoError:
+        yield f"private box ({box.name})"
+
+
+def in_items(source: Source, meta: Meta, kept: frozenset[int] = frozenset()) -> Iterator[str]:
+    """Name what is in the items that are not kept, and in the names of all of them."""
+    thumbnails = {number for kind, number in meta.links if kind == b"thmb"}
+    helpers = {number for kind, number in meta.links if kind == b"auxl"}
+    mapped = {
+        target for (_, number), targets in meta.links.items() if _kind(meta, number) == b"tmap" for target in targets
+    }
+    for number, item in meta.items.items():
+        if item.name not in _PARTS:
+            yield PARTS
+        if number in kept:
+            continue
+        if item.kind == b"Exif":
+            content = _content(source, meta, number)
+            yield from blocks.in_exif(memoryview(content[4 + int.from_bytes(content[:4], "big") :]))
+        elif item.kind == b"mime" and item.about.startswith(b"application/rdf+xml"):
+            yield from blocks.in_xmp(memoryview(_content(source, meta, number)))
+        elif item.kind == b"tmap" or number in mapped:
+            yield blocks.GAIN
+        elif number in thumbnails:
+            yield blocks.THUMBNAIL
+        elif number in helpers:
+            yield from (auxiliary(body[4:].split(b"\0")[0]) for body in meta.owned(number, b"auxC"))
+        else:
+            yield f"private item ({item.kind.decode('latin-1')})"
+    for box in meta.others:
+        yield from in_box(source, box)
+
+
+def _kind(meta: Meta, number: int) -> bytes:
+    return meta.items[number].kind if number in meta.items else b""
+
+
+def _content(source: Source, meta: Meta, number: int) -> bytes:
+    """As much of an item as is worth looking into; nothing where it cannot be found."""
+    try:
+        places = spans(source, meta, number)
+    except PhotoError:
+        return b""
+    content = b""
+    for span in places[:100]:
+        content += source.read(span.start, min(len(span), _LARGEST - len(content)))
+    return content
+
+
+def _holds_something(source: Source, box: Box) -> bool:
+    return box.kind != b"dinf" and any(source.read(box.body, min(box.end - box.body, _LARGEST)))
+
+
+def handler_name(source: Source, box: Box) -> bytes:
+    """What a handler box calls itself."""
+    data = fields(source, box)
+    data.take(min(24, data.left))
+    return data.take(data.left).rstrip(b"\0")
