@@ -17,6 +17,7 @@ MOTION, DEPTH, GAIN, PROFILE = "motion photo", "depth map", "gain map", "colour 
 CREDENTIALS, TRAILER, XMP, IPTC = "content credentials (C2PA)", "data after the end of the image", "XMP", "IPTC"
 PHOTOSHOP, RESOLUTION, ORIENTATION, EXIF = "Photoshop resources", "resolution", "orientation", "EXIF"
 FURTHER, STRAY = "further images (multi-picture file)", "bytes between the parts of the file"
+TEXTS = "text"
 
 _EXIF_POINTER, _GPS_POINTER, _INTEROP_POINTER = 0x8769, 0x8825, 0xA005
 _POINTERS = (_EXIF_POINTER, _GPS_POINTER, _INTEROP_POINTER, 0x014A)
@@ -196,13 +197,17 @@ _RAW_PROFILES = {b"exif": EXIF, b"APP1": EXIF, b"iptc": IPTC, b"xmp": XMP, b"icc
 _KEYWORDS = {b"Author": OWNER, b"Copyright": RIGHTS, b"Software": SOFTWARE, b"Creation Time": WHEN}
 
 
-def in_png_text(payload: memoryview) -> Iterator[str]:
-    """Name what a text chunk of a PNG file holds, whichever of the three kinds it is."""
-    keyword, _, rest = bytes(payload).partition(b"\0")
+def in_png_text(keyword: bytes, text: memoryview) -> Iterator[str]:
+    """Name what a text chunk of a PNG file holds.
+
+    Args:
+        keyword: in front of the text.
+        text: inflated, where that could be done.
+    """
     if keyword == b"XML:com.adobe.xmp":
-        yield from in_xmp(memoryview(rest))
+        yield from in_xmp(text)
         return
-    yield "text"
+    yield TEXTS
     if keyword.startswith(b"Raw profile type "):
         yield _RAW_PROFILES.get(keyword[17:], TEXT)
     elif keyword in _KEYWORDS:

@@ -37,8 +37,9 @@ def scan(data: Buffer) -> None:
         StructureError: its segments cannot be followed.
     """
     state = _State()
-    end = 2
-    for marker, payload, start, end in _segments(data):
+    end = 0
+    for marker, payload, start, stop in _segments(data):
+        end = stop
         if marker == _EOI:
             break
         if marker in _ONCE and marker in state.seen:

@@ -8,7 +8,7 @@ To add a container: a module here with ``plan(source, keep) -> Plan``, and a sec
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -116,6 +116,22 @@ class Span:
 
 
 Piece = bytes | Span
+
+
+def merged(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Join spans that follow each other."""
+    last: Span | None = None
+    for piece in pieces:
+        if last and isinstance(piece, Span) and piece.start == last.end:
+            last = Span(last.start, piece.end)
+            continue
+        if last:
+            yield last
+        last = piece if isinstance(piece, Span) else None
+        if not last:
+            yield piece
+    if last:
+        yield last
 
 
 @dataclass(frozen=True, slots=True)

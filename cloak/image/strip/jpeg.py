@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image import aspect, blocks, orientation, profiles
-from cloak.image.strip.base import Keep, Piece, Plan, Source, Span
-from cloak.image.strip.finder import Finder
+from cloak.image.strip.base import Keep, Piece, Plan, Source, Span, merged
+from cloak.image.strip.finder import Finder, behind
 
 _DHT, _DAC, _SOI, _EOI, _SOS, _DQT, _DNL, _DRI, _COM = 0xC4, 0xCC, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE
 _APPS = range(0xE0, 0xF0)
@@ -27,8 +27,6 @@ _MOST_SEGMENTS = 100_000
 _LARGEST = 1 << 24  # bytes of a profile, or of EXIF in several segments
 _PART = 65_519  # bytes of a profile in one segment
 _MOST_PARTS = 255
-_FILMS = re.compile(rb"ftyp(?:mp4|isom|iso2|qt|MSNV|avc1|hvc1)|MotionPhoto_Data")
-_SEARCHED = 1 << 16  # bytes behind the picture in which films begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def plan(source: Source, keep: Keep) -> Plan:
         head += _parts(tidied.profile or b"")
         found.removed.update(tidied.removed)
         kept += tidied.kept
-    return Plan((b"".join(head), *_merged(found.body)), tuple(found.removed), tuple(kept))
+    return Plan((b"".join(head), *merged(found.body)), tuple(found.removed), tuple(kept))
 
 
 def _read(source: Source) -> _Found:
@@ -96,7 +94,7 @@ def _read(source: Source) -> _Found:
             if not found.scans or not found.lines:
                 raise _damaged("no picture in it")
             found.body.append(b"\xff\xd9")
-            _look_behind(source, segment.end, found)
+            found.removed.update(behind(source, segment.end))
             return found
         elif not _keep(source, segment, found):
             found.removed.add(f"private segment ({marker:02X})")
@@ -247,31 +245,6 @@ def _parts(profile: bytes) -> list[bytes]:
 
 def _made(marker: int, payload: bytes) -> bytes:
     return bytes([0xFF, marker]) + (len(payload) + 2).to_bytes(2, "big") + payload
-
-
-def _merged(pieces: list[Piece]) -> Iterator[Piece]:
-    """Join spans that follow each other."""
-    last: Span | None = None
-    for piece in pieces:
-        if last and isinstance(piece, Span) and piece.start == last.end:
-            last = Span(last.start, piece.end)
-            continue
-        if last:
-            yield last
-        last = piece if isinstance(piece, Span) else None
-        if not last:
-            yield piece
-    if last:
-        yield last
-
-
-def _look_behind(source: Source, end: int, found: _Found) -> None:
-    if end == source.size:
-        return
-    found.removed.add(blocks.TRAILER)
-    count = min(_SEARCHED, source.size - end)
-    if _FILMS.search(source.read(end, count)) or _FILMS.search(source.read(source.size - count, count)):
-        found.removed.add(blocks.MOTION)
 
 
 def _damaged(what: str) -> UnreadablePhotoError:
