@@ -1,4 +1,4 @@
-"""Rewrite a HEIC or AVIF file, still or moving, around its coded pictures: boxes, items and units of them by allow-list.
+"""Rewrite a HEIC or AVIF file, still or moving, around its coded pictures: boxes, items and units by allow-list.
 
 Everything is laid out anew: `ftyp`, `meta` for still pictures, `moov` for image sequences, and an `mdat` box with
 the kept bytes one behind the other. So nothing can be left between them.
@@ -17,13 +17,32 @@ from cloak.image.strip.isobmff_boxes import Box, Report, content, damaged, heade
 from cloak.image.strip.isobmff_items import Picture, choose, pictures
 from cloak.image.strip.isobmff_meta import Meta, read_meta
 from cloak.image.strip.isobmff_movie import Frames, Movie, frames, read_movie, write_movie
-from cloak.image.strip.isobmff_names import PARTS, handler_name, in_box, in_items
+from cloak.image.strip.isobmff_names import UNUSED, has_gaps, in_box, in_items, used
 from cloak.image.strip.isobmff_properties import Properties
 from cloak.image.strip.isobmff_write import Layout, write_meta
 
+SEQUENCES = frozenset({b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs"})
+"""Brands of image sequences."""
 BRANDS = frozenset(
-    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"avif", b"avis", b"avio"}
-    | {b"mif1", b"mif2", b"msf1", b"miaf", b"MA1A", b"MA1B", b"MiHA", b"MiHB", b"MiHE", b"MiPr", b"1pic"}
+    SEQUENCES
+    | {
+        b"heic",
+        b"heix",
+        b"heim",
+        b"heis",
+        b"avif",
+        b"avio",
+        b"mif1",
+        b"mif2",
+        b"miaf",
+        b"MA1A",
+        b"MA1B",
+        b"MiHA",
+        b"MiHB",
+        b"MiHE",
+        b"MiPr",
+        b"1pic",
+    }
     | {b"isom", b"mp41", b"mp42", *(b"iso%c" % digit for digit in b"23456789abc")}
 )
 """What a file may claim to be."""
@@ -39,6 +58,7 @@ class _Found:
     brands: list[bytes] = field(default_factory=list)
     meta: Box | None = None
     movie: Box | None = None
+    stores: list[Box] = field(default_factory=list)
     others: list[Box] = field(default_factory=list)
 
 
@@ -74,10 +94,15 @@ def plan(source: Source, keep: Keep) -> Plan:
     found = _read(source, report)
     properties, units = Properties(keep, report), Units(report)
     store = _Store(_HEAVIER * source.size)
-    movie = read_movie(source, found.movie, report) if found.movie is not None else None
-    if found.movie is not None and movie is None and found.meta is None:
+    movie = None
+    if found.movie is not None:
+        movie = read_movie(source, found.movie, report, sequence=found.brands[0] in SEQUENCES)
+    if movie is None:
+        found.brands = [brand for brand in found.brands if brand not in SEQUENCES]
+    if not found.brands:
         raise unsupported("a film")
-    sequences = [frames(source, track, properties, units) for track in movie.tracks] if movie else []
+    tracks = movie.tracks if movie else []
+    sequences = [frames(source, track, properties, units) for track in tracks]
     starts = []
     for sequence in sequences:
         starts.append(store.size)
@@ -85,8 +110,11 @@ def plan(source: Source, keep: Keep) -> Plan:
             store.add(pieces, again=True)
     still = _read_still(source, found, properties, units, store)
     if still is None and movie is None:
-        raise damaged("no picture in it")
+        raise unsupported("a film") if found.movie else damaged("no picture in it")
     report.removed.update(name for box in found.others for name in in_box(source, box))
+    uses = [*(used(source, still.meta) if still else ()), *(span for track in tracks for _, span in track.samples)]
+    if (found.movie is None or (movie and movie.whole)) and has_gaps(found.stores, uses):
+        report.removed.add(UNUSED)
     head = _head(found.brands, still, (movie, sequences, starts), store.size)
     return Plan(
         (head, *joined(store.pieces)), tuple(sorted(report.removed, key=str.casefold)), tuple(sorted(report.kept))
@@ -99,10 +127,9 @@ def _read(source: Source, report: Report) -> _Found:
     for _ in range(_MOST_BOXES):
         if position >= source.size:
             break
-        if found.meta or found.movie:
-            if source.size - position < 8:
-                report.removed.add(blocks.TRAILER)
-                break
+        if (found.meta or found.movie) and source.size - position < 8:
+            report.removed.add(blocks.TRAILER)
+            break
         box = header(source, position, source.size)
         if not position and box.kind == b"ftyp":
             found.brands = _brands(content(source, box))
@@ -114,7 +141,9 @@ def _read(source: Source, report: Report) -> _Found:
             raise unsupported("a fragmented image sequence")
         elif box.end > source.size and box.kind != b"mdat":
             report.removed.add(blocks.TRAILER)
-        elif box.kind != b"mdat":
+        elif box.kind == b"mdat":
+            found.stores.append(box)
+        else:
             found.others.append(box)
         position = box.end
     else:

@@ -18,6 +18,7 @@ MESSAGES = "messages of the encoder inside the picture"
 _MOST_UNITS = 300_000  # of one file; a film of an hour has some 100,000
 _PARAMETERS = frozenset({32, 33, 34})  # VPS, SPS, PPS
 _SLICES = frozenset({*range(10), *range(16, 22)})
+_PICTURE = _SLICES | _PARAMETERS
 _ENDS = frozenset({36, 37})  # of a sequence, of the stream: two bytes that decoders of moving pictures heed
 _UNITS = frozenset({1, 2, 3, 4, 6})  # AV1: sequence header, temporal delimiter, frame header, tile group, frame
 _DELIMITER, _TILES = 2, 8
@@ -80,7 +81,7 @@ class Units:
             self._count()
             kind = unit[0] >> 1 & 63 if length else -1
             base = bool(length) and _is_base(unit)
-            if base and (kind in _SLICES | _PARAMETERS and length > 2 or kind in _ENDS and length == 2):
+            if base and ((kind in _PICTURE and length > 2) or (kind in _ENDS and length == 2)):
                 kept.append((position, end))
                 pictures += kind in _SLICES
             else:
@@ -120,10 +121,10 @@ class Units:
 def _unit(content: Content, position: int) -> tuple[int, int, int]:
     """The kind of the AV1 unit at `position`, where its content starts, and where it ends."""
     head = content.read(position, 10)
-    if head[0] & 0x81:
+    if head[0] & 0x81 or (head[0] & 4 and len(head) > 1 and head[1] & 7):
         raise damaged(f"an AV1 unit that starts with {head[0]:02x}")
     start = 2 if head[0] & 4 else 1
-    if not head[0] & 2:
+    if not head[0] & 2 and start <= len(head):
         return head[0] >> 3 & 15, position + start, content.size
     size = 0
     for index, byte in enumerate(head[start : start + 8]):

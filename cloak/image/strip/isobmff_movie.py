@@ -40,17 +40,25 @@ class Movie:
         timescale: ticks a second.
         duration: in ticks.
         matrix: of the whole, 36 bytes.
-        tracks: pictures, then what belongs to them.
+        tracks: pictures, and what belongs to them.
+        whole: no track was left out.
     """
 
     timescale: int
     duration: int
     matrix: bytes
     tracks: list[Track]
+    whole: bool = True
 
 
-def read_movie(source: Source, box: Box, report: Report) -> Movie | None:
+def read_movie(source: Source, box: Box, report: Report, *, sequence: bool) -> Movie | None:
     """Read a `moov` box; None where it holds no pictures but a film.
+
+    Args:
+        source: the file.
+        box: where it lies.
+        report: gets the names of what is left out.
+        sequence: the file says that it is an image sequence: then a film in it is one.
 
     Raises:
         UnreadablePhotoError: it does not add up.
@@ -70,7 +78,8 @@ def read_movie(source: Source, box: Box, report: Report) -> Movie | None:
             others.append(child)
     if movie is None or len(tracks) > _MOST_TRACKS:
         raise damaged(f"a movie without a header, or of {len(tracks)} tracks")
-    wanted = {track.number for track in tracks if track.handler == b"pict" and b"thmb" not in track.links}
+    kind = b"vide" if sequence and not any(track.handler == b"pict" for track in tracks) else b"pict"
+    wanted = {track.number for track in tracks if track.handler == kind and b"thmb" not in track.links}
     for track in tracks:
         main = track.number in wanted
         helps = track.handler == b"auxv" and wanted.intersection(track.links.get(b"auxl", ()))
@@ -78,11 +87,14 @@ def read_movie(source: Source, box: Box, report: Report) -> Movie | None:
             report.removed.update(_name(track))
             continue
         others += read_track(source, track, report)
+        if main:
+            track.handler = b"pict"
         if main or _is_alpha(track):
             movie.tracks.append(track)
         else:
             report.removed.update(auxiliary(name) for name in _types(track))
     report.removed.update(name for other in others for name in in_box(source, other))
+    movie.whole = len(movie.tracks) == len(tracks)
     if not movie.tracks:
         return None
     if len({track.number for track in movie.tracks}) < len(movie.tracks):

@@ -1,22 +1,25 @@
 """What is left out of a HEIC or AVIF file, in people's words. Names only: no value leaves this module."""
 
-from collections.abc import Iterator
+import contextlib
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Set
 
 from cloak.errors import PhotoError
 from cloak.image import blocks
-from cloak.image.strip.base import Source
-from cloak.image.strip.isobmff_boxes import Box, boxes, fields
+from cloak.image.strip.base import Source, Span
+from cloak.image.strip.isobmff_boxes import Box, boxes
 from cloak.image.strip.isobmff_meta import Meta, read_meta, spans
 from cloak.image.strip.isobmff_properties import auxiliary
 
 PARTS = "names of the file's parts"
 SOUND = "sound"
-UNUSED = "unused bytes"
+UNUSED = "bytes that nothing uses"
+DEEPER = "finer shades that few viewers show"
 
 _LARGEST = 1 << 24  # bytes of a block that is looked into
 _CREDENTIALS = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _BOXES = {b"mpvd": blocks.MOTION, b"grpl": "groups of pictures"}
-_SILENT = frozenset({b"free", b"skip", b"wide", b"dinf"})
+_SILENT = frozenset({b"free", b"skip", b"wide", b"dinf", b"iods"})
 _PARTS = frozenset({b"", b"Color", b"Alpha", b"Exif", b"XMP", b"GMap"})
 _USER_DATA = {
     **dict.fromkeys((b"\xa9xyz", b"loci"), blocks.GPS),
@@ -50,13 +53,12 @@ def in_box(source: Source, box: Box) -> Iterator[str]:
         yield f"private box ({box.name})"
 
 
-def in_items(source: Source, meta: Meta, kept: frozenset[int] = frozenset()) -> Iterator[str]:
+def in_items(source: Source, meta: Meta, kept: Set[int] = frozenset()) -> Iterator[str]:
     """Name what is in the items that are not kept, and in the names of all of them."""
     thumbnails = {number for kind, number in meta.links if kind == b"thmb"}
     helpers = {number for kind, number in meta.links if kind == b"auxl"}
-    mapped = {
-        target for (_, number), targets in meta.links.items() if _kind(meta, number) == b"tmap" for target in targets
-    }
+    mapped = _parts(meta, [number for number, item in meta.items.items() if item.kind == b"tmap"])
+    deeper = _parts(meta, [number for number, item in meta.items.items() if item.kind == b"sato"])
     for number, item in meta.items.items():
         if item.name not in _PARTS:
             yield PARTS
@@ -67,20 +69,53 @@ def in_items(source: Source, meta: Meta, kept: frozenset[int] = frozenset()) -> 
             yield from blocks.in_exif(memoryview(content[4 + int.from_bytes(content[:4], "big") :]))
         elif item.kind == b"mime" and item.about.startswith(b"application/rdf+xml"):
             yield from blocks.in_xmp(memoryview(_content(source, meta, number)))
-        elif item.kind == b"tmap" or number in mapped:
+        elif number in mapped:
             yield blocks.GAIN
+        elif number in deeper:
+            yield DEEPER
         elif number in thumbnails:
             yield blocks.THUMBNAIL
         elif number in helpers:
             yield from (auxiliary(body[4:].split(b"\0")[0]) for body in meta.owned(number, b"auxC"))
-        else:
+        elif item.kind:
             yield f"private item ({item.kind.decode('latin-1')})"
     for box in meta.others:
         yield from in_box(source, box)
 
 
-def _kind(meta: Meta, number: int) -> bytes:
-    return meta.items[number].kind if number in meta.items else b""
+def _parts(meta: Meta, numbers: Iterable[int]) -> set[int]:
+    """Items and what they are made of."""
+    found: set[int] = set()
+    waiting = list(numbers)
+    while waiting:
+        number = waiting.pop()
+        if number not in found:
+            found.add(number)
+            waiting += meta.links.get((b"dimg", number), ())
+    return found
+
+
+def used(source: Source, meta: Meta) -> Iterator[Span]:
+    """Where the bytes of all items lie, as far as they can be found."""
+    for number in meta.items:
+        with contextlib.suppress(PhotoError):
+            yield from spans(source, meta, number)
+
+
+def has_gaps(stores: Iterable[Box], uses: Iterable[Span]) -> bool:
+    """Whether there are bytes in the `mdat` boxes that nothing uses."""
+    merged: list[Span] = []
+    for span in sorted(uses, key=lambda span: span.start):
+        if merged and span.start <= merged[-1].end:
+            merged[-1] = Span(merged[-1].start, max(merged[-1].end, span.end))
+        else:
+            merged.append(span)
+    starts = [span.start for span in merged]
+    for box in stores:
+        index = bisect_right(starts, box.body) - 1
+        if box.body < box.end and (index < 0 or merged[index].end < box.end):
+            return True
+    return False
 
 
 def _content(source: Source, meta: Meta, number: int) -> bytes:
@@ -96,11 +131,4 @@ def _content(source: Source, meta: Meta, number: int) -> bytes:
 
 
 def _holds_something(source: Source, box: Box) -> bool:
-    return box.kind != b"dinf" and any(source.read(box.body, min(box.end - box.body, _LARGEST)))
-
-
-def handler_name(source: Source, box: Box) -> bytes:
-    """What a handler box calls itself."""
-    data = fields(source, box)
-    data.take(min(24, data.left))
-    return data.take(data.left).rstrip(b"\0")
+    return box.kind in {b"free", b"skip"} and any(source.read(box.body, min(box.end - box.body, _LARGEST)))
