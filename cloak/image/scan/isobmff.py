@@ -7,9 +7,8 @@ from cloak.image.scan.isobmff_items import check_cover, check_items
 from cloak.image.scan.isobmff_tracks import check_tracks
 
 _BRANDS = frozenset(
-    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"avif", b"avis", b"avio"}
-    | {b"mif1", b"mif2", b"msf1", b"miaf", b"MA1A", b"MA1B", b"MiHA", b"MiHB", b"MiHE", b"MiPr", b"1pic"}
-    | {b"isom", b"mp41", b"mp42", *(b"iso%c" % digit for digit in b"23456789abc")}
+    b"heic heix heim heis hevc hevx hevm hevs avif avis avio mif1 mif2 msf1 miaf MA1A MA1B MiHA MiHB MiHE MiPr 1pic "
+    b"isom iso2 iso3 iso4 iso5 iso6 iso7 iso8 iso9 isoa isob isoc mp41 mp42".split()
 )
 
 

@@ -21,30 +21,11 @@ from cloak.image.strip.isobmff_names import UNUSED, has_gaps, in_box, in_items, 
 from cloak.image.strip.isobmff_properties import Properties
 from cloak.image.strip.isobmff_write import Layout, write_meta
 
-SEQUENCES = frozenset({b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs"})
+SEQUENCES = frozenset(b"avis msf1 hevc hevx hevm hevs".split())
 """Brands of image sequences."""
-BRANDS = frozenset(
-    SEQUENCES
-    | {
-        b"heic",
-        b"heix",
-        b"heim",
-        b"heis",
-        b"avif",
-        b"avio",
-        b"mif1",
-        b"mif2",
-        b"miaf",
-        b"MA1A",
-        b"MA1B",
-        b"MiHA",
-        b"MiHB",
-        b"MiHE",
-        b"MiPr",
-        b"1pic",
-    }
-    | {b"isom", b"mp41", b"mp42", *(b"iso%c" % digit for digit in b"23456789abc")}
-)
+_STILL = b"heic heix heim heis avif avio mif1 mif2 miaf MA1A MA1B MiHA MiHB MiHE MiPr 1pic"
+_GENERAL = b"isom iso2 iso3 iso4 iso5 iso6 iso7 iso8 iso9 isoa isob isoc mp41 mp42"
+BRANDS = SEQUENCES.union(_STILL.split(), _GENERAL.split())
 """What a file may claim to be."""
 
 _MOST_BOXES = 1000

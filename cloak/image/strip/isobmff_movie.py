@@ -78,28 +78,31 @@ def read_movie(source: Source, box: Box, report: Report, *, sequence: bool) -> M
             others.append(child)
     if movie is None or len(tracks) > _MOST_TRACKS:
         raise damaged(f"a movie without a header, or of {len(tracks)} tracks")
-    kind = b"vide" if sequence and not any(track.handler == b"pict" for track in tracks) else b"pict"
-    wanted = {track.number for track in tracks if track.handler == kind and b"thmb" not in track.links}
-    for track in tracks:
-        main = track.number in wanted
-        helps = track.handler == b"auxv" and wanted.intersection(track.links.get(b"auxl", ()))
-        if not main and not helps:
-            report.removed.update(_name(track))
-            continue
+    for track in _chosen(tracks, report, sequence=sequence):
         others += read_track(source, track, report)
-        if main:
-            track.handler = b"pict"
-        if main or _is_alpha(track):
+        if track.handler == b"pict" or _is_alpha(track):
             movie.tracks.append(track)
         else:
             report.removed.update(auxiliary(name) for name in _types(track))
     report.removed.update(name for other in others for name in in_box(source, other))
-    movie.whole = len(movie.tracks) == len(tracks)
-    if not movie.tracks:
-        return None
     if len({track.number for track in movie.tracks}) < len(movie.tracks):
         raise damaged("two tracks of the same number")
-    return movie
+    movie.whole = len(movie.tracks) == len(tracks)
+    return movie if movie.tracks else None
+
+
+def _chosen(tracks: Sequence[Track], report: Report, *, sequence: bool) -> Iterator[Track]:
+    """The tracks of pictures, and those that go with them."""
+    kind = b"vide" if sequence and not any(track.handler == b"pict" for track in tracks) else b"pict"
+    wanted = {track.number for track in tracks if track.handler == kind and b"thmb" not in track.links}
+    for track in tracks:
+        if track.number in wanted and track.handler == kind:
+            track.handler = b"pict"
+            yield track
+        elif track.handler == b"auxv" and wanted.intersection(track.links.get(b"auxl", ())):
+            yield track
+        else:
+            report.removed.update(_name(track))
 
 
 def _header(source: Source, box: Box, report: Report) -> Movie:
