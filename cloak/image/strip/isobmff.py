@@ -162,7 +162,7 @@ def _read_still(source: Source, found: _Found, properties: Properties, units: Un
     properties.report.removed.update(in_items(source, meta, frozenset(kept)))
     places, stored = [], 0
     for item in written:
-        if item.coded:
+        if not item.recipe:
             places.append(Layout(False, store.add(item.coded), sum(map(len, item.coded))))
         else:
             places.append(Layout(True, stored, len(item.recipe)))

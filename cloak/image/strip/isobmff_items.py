@@ -136,7 +136,7 @@ def _recipe(kind: bytes, body: bytes, parts: int) -> bytes:
             raise damaged(f"a picture that is another one, made of {parts}")
         return b""
     data = Fields(body, kind.decode())
-    version, flags = data.version() if kind == b"iovl" else (data.number(1), data.number(1))
+    version, flags = data.number(1), data.number(1)
     wide = 4 if flags & 1 else 2
     if version:
         raise unsupported(f"a {kind.decode()} of version {version}")
@@ -145,4 +145,4 @@ def _recipe(kind: bytes, body: bytes, parts: int) -> bytes:
         if (shape[0] + 1) * (shape[1] + 1) != parts:
             raise damaged(f"a grid of {shape[0] + 1} x {shape[1] + 1} tiles with {parts}")
         return bytes([0, flags & 1]) + shape + data.take(2 * wide)
-    return bytes([0, 0, 0, flags & 1]) + data.take(8 + 2 * wide + 2 * wide * parts)
+    return bytes([0, flags & 1]) + data.take(8 + 2 * wide + 2 * wide * parts)

@@ -93,6 +93,8 @@ def spans(source: Source, meta: Meta, number: int) -> list[Span]:
         UnsupportedPhotoError: inside another item.
     """
     item = meta.items[number]
+    if not item.extents:
+        return []
     if item.method == 0:
         first, last = 0, source.size
     elif item.method == 1 and meta.stored is not None:

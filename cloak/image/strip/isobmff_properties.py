@@ -24,7 +24,7 @@ _SIZES = {
     **dict.fromkeys((b"irot", b"imir", b"a1op"), 1),
     **{b"lsel": 2, b"clli": 4, b"pasp": 8, b"ispe": 12, b"mdcv": 24, b"clap": 32},
 }
-_BITS = {b"irot": 3, b"imir": 1}  # that mean something in a box of one byte
+_BITS = {b"irot": 3, b"imir": 1, b"a1op": 31}  # that mean something in a box of one byte
 _NAMES = {
     b"udes": blocks.TEXT,
     b"altt": blocks.TEXT,
@@ -83,7 +83,9 @@ class Properties:
             raise damaged(f"a property {kind!r} of {len(body)} bytes")
         if kind in _TURNS:
             self.report.kept.add("orientation")
-        return body[:size] if kind not in _BITS else bytes([body[0] & _BITS[kind]])
+        if kind == b"ispe":
+            return bytes(4) + body[4:size]
+        return bytes([body[0] & _BITS[kind]]) if kind in _BITS else body[:size]
 
     def _colour(self, kind: bytes, body: bytes) -> bytes | None:
         if body[:4] == b"nclx":
@@ -105,7 +107,10 @@ class Properties:
         data = Fields(body, kind.decode())
         data.version()
         count = data.number(1)
-        return bytes(4) + bytes([count]) + data.take(count)
+        depths = data.take(count)
+        if not 0 < count <= 4 or not all(0 < depth <= 16 for depth in depths):
+            raise damaged(f"{count} channels of {depths[:8].hex(' ')} bits")
+        return bytes(4) + bytes([count]) + depths
 
     def _auxiliary(self, kind: bytes, body: bytes) -> bytes | None:  # noqa: ARG002 -- one signature for all
         name = body[4:].split(b"\0")[0]
