@@ -136,7 +136,8 @@ def test_an_animation_whose_frames_are_not_all_there_or_out_of_order_is_refused(
     fourth = replaced(MOVING, b"acTL", chunk(b"acTL", struct.pack(">II", 4, 0)))
     gap = MOVING.replace(b"fcTL\0\0\0\1", b"fcTL\0\0\0\2")
     lone = inserted(PLAIN, chunk(b"acTL", struct.pack(">II", 1, 0)), chunk(b"fdAT", bytes(9)))
-    for data in (fourth, gap, lone):
+    twice = inserted(MOVING, chunk(b"acTL", struct.pack(">II", 2, 0)))
+    for data in (fourth, gap, lone, twice):
         with pytest.raises(UnreadablePhotoError, match="PNG"):
             stripped(data)
 

@@ -147,7 +147,9 @@ def _take_front(source: Source, chunk: Chunk, found: _Found) -> bool:
     if payload is None or found.still is not None or kind in found.front:
         return False
     if kind == b"acTL":
-        found.animation = found.animation or (payload if len(payload) == 8 and any(payload[:4]) else b"")
+        if found.animation:
+            raise damaged("an animation that is announced twice, of which decoders make different things")
+        found.animation = payload if len(payload) == 8 and any(payload[:4]) else b""
         return bool(found.animation)
     if kind == b"pHYs":
         return _take_shape(payload, found)
