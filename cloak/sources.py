@@ -13,7 +13,7 @@ from cloak.names import shown
 SUFFIXES = frozenset(
     f".{name}"
     for line in (
-        "jpg jpeg jpe jfif png apng webp avif heic heif hif tif tiff",
+        "jpg jpeg jpe jfif mpo png apng webp avif avifs heic heif hif heics heifs tif tiff",
         "gif bmp dib jp2 j2k j2c jpc jpf jpx jxl dng cr2 cr3 nef arw orf raf rw2",
     )
     for name in line.split()
@@ -23,7 +23,7 @@ SUFFIXES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to protect, and where it belongs below the output folder."""
+    """A file to read, and where it belongs below the output folder."""
 
     path: Path
     relative: PurePath
