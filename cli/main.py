@@ -12,6 +12,7 @@ from cloak.errors import CloakError, UsageError
 COMMANDS = {
     "models": ("cloak.cli.models", "Show, fetch and check the trained networks."),
     "protect": ("cloak.cli.protect", "Cloak the faces in photos and strip what the files say about you."),
+    "strip": ("cloak.cli.strip", "Strip what photos' files say about you; the pictures stay as they are."),
 }
 """Module, in which the command has its own name, and one line of help."""
 

@@ -1,0 +1,28 @@
+"""A long-running worker that strips files through the public interface, for comparisons of many files.
+
+Prints ``ready``; then answers each line ``IN<tab>OUT`` with ``ok``, ``unsup WHY`` (an image of a kind that is not
+rewritten) or ``err WHY``.
+"""
+
+import sys
+from pathlib import Path
+
+from cloak.errors import PhotoError, UnsupportedPhotoError
+from cloak.image.strip import rewrite
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    print("ready", flush=True)
+    for line in sys.stdin:
+        source, _, target = line.rstrip("\n").partition("\t")
+        try:
+            rewrite(Path(source), Path(target), overwrite=True)
+            answer = "ok"
+        except PhotoError as error:
+            answer = f"{'unsup' if isinstance(error, UnsupportedPhotoError) else 'err'} {error}"
+        print(answer.replace("\n", " "), flush=True)
+
+
+if __name__ == "__main__":
+    main()
