@@ -221,11 +221,13 @@ def inserted(data, path, *extra, at_end=True):
 def shifted(data, by):
     """The file with all offsets in it moved: `iloc` of version 0 with one extent an item, and `stco`."""
     changed = bytearray(data)
-    if b"iloc" in data:
-        start = data.index(b"iloc") + 12
+    table = data.find(b"iloc")
+    while table >= 0:
+        start = table + 12
         for entry in range(start, start + 14 * int.from_bytes(data[start - 2 : start], "big"), 14):
             offset = int.from_bytes(data[entry + 6 : entry + 10], "big")
             struct.pack_into(">I", changed, entry + 6, offset + by)
+        table = data.find(b"iloc", start)
     start = data.find(b"stco")
     while start >= 0:
         offset = int.from_bytes(data[start + 12 : start + 16], "big")
@@ -288,7 +290,7 @@ def track(item, places, *, number=1, handler=b"pict", chunks=((1,),), times=None
     return box(b"trak", head, links, box(b"mdia", *media, changes.get("media", b"")), changes.get("head", b""))
 
 
-def film(items, *, brands=b"avismsf1miafavif", make=None, when=0, extra=b"", gap=b""):
+def film(items, *, brands=b"avismsf1miaf", make=None, when=0, extra=b"", gap=b""):
     """A file of one track, or of those that `make` returns for the places of the items in the file."""
 
     def movie(base):

@@ -23,9 +23,11 @@ from cloak.image.strip.isobmff_write import Layout, write_meta
 
 SEQUENCES = frozenset(b"avis msf1 hevc hevx hevm hevs".split())
 """Brands of image sequences."""
-_STILL = b"heic heix heim heis avif avio mif1 mif2 miaf MA1A MA1B MiHA MiHB MiHE MiPr 1pic"
+STILLS = frozenset(b"heic heix heim heis avif mif1 mif2".split())
+"""Brands of files that hold a still picture."""
+_PROFILES = b"avio miaf MA1A MA1B MiHA MiHB MiHE MiPr 1pic"
 _GENERAL = b"isom iso2 iso3 iso4 iso5 iso6 iso7 iso8 iso9 isoa isob isoc mp41 mp42"
-BRANDS = SEQUENCES.union(_STILL.split(), _GENERAL.split())
+BRANDS = SEQUENCES.union(STILLS, _PROFILES.split(), _GENERAL.split())
 """What a file may claim to be."""
 
 _MOST_BOXES = 1000
@@ -78,10 +80,6 @@ def plan(source: Source, keep: Keep) -> Plan:
     movie = None
     if found.movie is not None:
         movie = read_movie(source, found.movie, report, sequence=found.brands[0] in SEQUENCES)
-    if movie is None:
-        found.brands = [brand for brand in found.brands if brand not in SEQUENCES]
-    if not found.brands:
-        raise unsupported("a film")
     tracks = movie.tracks if movie else []
     sequences = [frames(source, track, properties, units) for track in tracks]
     starts = []
@@ -90,13 +88,15 @@ def plan(source: Source, keep: Keep) -> Plan:
         for _, pieces in sequence.pieces:
             store.add(pieces, again=True)
     still = _read_still(source, found, properties, units, store)
-    if still is None and movie is None:
+    untrue = STILLS if still is None else SEQUENCES if movie is None else frozenset()
+    brands = [brand for brand in found.brands if brand not in untrue]
+    if not brands or (still is None and movie is None):
         raise unsupported("a film") if found.movie else damaged("no picture in it")
     report.removed.update(name for box in found.others for name in in_box(source, box))
     uses = [*(used(source, still.meta) if still else ()), *(span for track in tracks for _, span in track.samples)]
     if (found.movie is None or (movie and movie.whole)) and has_gaps(found.stores, uses):
         report.removed.add(UNUSED)
-    head = _head(found.brands, still, (movie, sequences, starts), store.size)
+    head = _head(brands, still, (movie, sequences, starts), store.size)
     return Plan(
         (head, *joined(store.pieces)), tuple(sorted(report.removed, key=str.casefold)), tuple(sorted(report.kept))
     )

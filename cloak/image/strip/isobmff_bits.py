@@ -173,7 +173,8 @@ def hevc_parameters(body: bytes, report: Report) -> bytes:
 
 
 def _is_base(unit: bytes) -> bool:
-    return not unit[0] & 1 and unit[1] < 8
+    """Whether a unit belongs to the first layer, and its forbidden bit is zero."""
+    return not unit[0] & 0x81 and unit[1] < 8
 
 
 def av1_parameters(body: bytes, report: Report) -> bytes:

@@ -60,8 +60,9 @@ def choose(meta: Meta, primary: int) -> list[int]:
         if item.kind in {*CODED, *DERIVED} and not item.hidden and number not in parts and number not in helpers:
             with contextlib.suppress(UnsupportedPhotoError):
                 kept |= _reached(meta, number, kept)
+    shown = frozenset(kept)  # an alpha plane has none itself
     for (kind, number), targets in meta.links.items():
-        if kind == b"auxl" and kept.intersection(targets) and is_alpha(meta, number):
+        if kind == b"auxl" and shown.intersection(targets) and is_alpha(meta, number):
             kept |= _reached(meta, number, kept)
     if len(kept) > _MOST:
         raise unsupported(f"a picture of {len(kept)} parts")
@@ -135,6 +136,8 @@ def _recipe(kind: bytes, body: bytes, parts: int) -> bytes:
         if parts != 1:
             raise damaged(f"a picture that is another one, made of {parts}")
         return b""
+    if not parts:
+        raise damaged(f"a {kind.decode()} of no pictures")
     data = Fields(body, kind.decode())
     version, flags = data.number(1), data.number(1)
     wide = 4 if flags & 1 else 2
