@@ -3,6 +3,7 @@
 Names only: no value leaves this module.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator
 
@@ -41,6 +42,7 @@ _TAGS = {
 _GPS_PLACE = frozenset(range(1, 7)) | frozenset(range(19, 27))
 _GPS_WHEN = frozenset({7, 29})
 _THUMBNAIL = frozenset({0x0111, 0x0144, 0x0201})
+_MOST_ENTRIES = 20_000
 
 _XMP = tuple(
     (re.compile(pattern), name)
@@ -68,6 +70,8 @@ _XMP = tuple(
         (rb"c2pa|dcterms:provenance", CREDENTIALS),
     )
 )
+_LONG = 1 << 20
+
 _IPTC = {
     **dict.fromkeys((80, 85, 110, 115), OWNER),
     **dict.fromkeys((5, 105, 120, 122), TEXT),
@@ -104,13 +108,18 @@ def in_tiff(data: memoryview, *, container: bool = False) -> Iterator[str]:
 
 
 def _walk(data: memoryview) -> Iterator[tuple[str, int, Directory, int]]:
-    """Yield (kind, tag, directory, number in the chain); each directory once, damaged ones not at all."""
+    """Yield (kind, tag, directory, number in the chain); each directory once, damaged ones not at all.
+
+    A file can be made whose directories overlap a thousandfold: after `_MOST_ENTRIES` it has been looked at enough.
+    """
     waiting: list[tuple[str, Directory, int]] = []
-    try:
+    entries = 0
+    with contextlib.suppress(StructureError):
         for number, directory in enumerate(tiff_directories(data)):
             waiting.append(("main", directory, number))
-    except StructureError:
-        pass
+            entries += len(directory.entries)
+            if entries > _MOST_ENTRIES:
+                break
     seen = {directory.start for _, directory, _ in waiting}
     while waiting:
         name, directory, number = waiting.pop()
@@ -118,14 +127,13 @@ def _walk(data: memoryview) -> Iterator[tuple[str, int, Directory, int]]:
             yield name, entry.tag, directory, number
         for pointer in _POINTERS:
             for offset in directory.integers(pointer)[:16]:
-                if offset in seen:
+                if offset in seen or entries > _MOST_ENTRIES:
                     continue
                 seen.add(offset)
                 kind = {_EXIF_POINTER: "exif", _GPS_POINTER: "gps"}.get(pointer, "sub")
-                try:
+                with contextlib.suppress(StructureError):
                     waiting.append((kind, tiff_directory(data, offset, little=directory.little), number))
-                except StructureError:
-                    continue
+                    entries += len(waiting[-1][1].entries)
 
 
 def in_exif(block: memoryview) -> Iterator[str]:
@@ -134,8 +142,8 @@ def in_exif(block: memoryview) -> Iterator[str]:
 
 
 def in_xmp(block: memoryview) -> Iterator[str]:
-    """Name what an XMP packet says."""
-    packet = bytes(block)
+    """Name what an XMP packet says. Of a long one, mostly coded pictures, only beginning and end are read."""
+    packet = bytes(block) if len(block) <= _LONG else bytes(block[: _LONG // 2]) + bytes(block[-_LONG // 2 :])
     yield XMP
     yield from (name for pattern, name in _XMP if pattern.search(packet))
 

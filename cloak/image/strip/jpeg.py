@@ -27,6 +27,7 @@ _MOST_SEGMENTS = 100_000
 _LARGEST = 1 << 24  # bytes of a profile, or of EXIF in several segments
 _PART = 65_519  # bytes of a profile in one segment
 _MOST_PARTS = 255
+_LOOKED = 1 << 22  # bytes of application data after which no more is looked at to name it: all of it goes anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,12 @@ class _Found:
 
     density: tuple[int, int] | None = None
     adobe: int | None = None
-    components: int = 0
+    components: bytes = b""
     lines: int = 0
     scans: int = 0
     exif: bytes = b""
     xmp: bytes = b""
+    looked: int = 0
     profile: list[bytes] = field(default_factory=list)
     body: list[Piece] = field(default_factory=list)
     removed: set[str] = field(default_factory=set)
@@ -140,7 +142,8 @@ def _is_fill(source: Source, start: int, end: int) -> bool:
 def _scan(finder: Finder, segment: _Segment, found: _Found) -> None:
     """Keep the header of a scan and its data, up to the next marker that is no restart, without fill bytes."""
     payload = finder.source.read(segment.start, segment.end - segment.start)
-    if not found.components or not payload or not 1 <= payload[0] <= 4 or len(payload) != 4 + 2 * payload[0]:
+    right = payload and 1 <= payload[0] <= 4 and len(payload) == 4 + 2 * payload[0]
+    if not right or not set(payload[1:-3:2]) <= set(found.components):
         raise _damaged(f"the header of a scan at byte {segment.start}")
     stop = finder.find(_SCAN_END, segment.end)
     if stop is None:
@@ -162,7 +165,7 @@ def _keep(source: Source, segment: _Segment, found: _Found) -> bool:
             raise _damaged(f"a second frame, or one without its exact size, at byte {segment.start}")
         if not any(payload[3:5]):
             raise _damaged("a picture without a width")
-        found.components, found.lines = payload[5], int.from_bytes(payload[1:3], "big")
+        found.components, found.lines = payload[6::3], int.from_bytes(payload[1:3], "big")
     elif marker in {_DHT, _DQT, _DAC, _DRI}:
         if not _are_tables(marker, payload):
             raise _damaged(f"tables without their exact size at byte {segment.start}")
@@ -213,11 +216,16 @@ def _describe(source: Source, segment: _Segment, found: _Found) -> None:
         if early and len(found.exif) < _LARGEST:
             found.exif += payload[6:]
         if payload[6:] not in orientation.BLOCKS:
-            found.removed.update(set(blocks.in_exif(memoryview(payload))) or {blocks.EXIF})
+            found.removed.update(_names(number, payload, found) or {blocks.EXIF})
     else:
         if number == 1 and early and payload[:29] == b"http://ns.adobe.com/xap/1.0/\0":
             found.xmp = found.xmp or payload[29:]
-        found.removed.update(blocks.in_application(number, memoryview(payload)))
+        found.removed.update(_names(number, payload, found))
+
+
+def _names(number: int, payload: bytes, found: _Found) -> set[str]:
+    found.looked += len(payload)
+    return set(blocks.in_application(number, memoryview(payload))) if found.looked <= _LOOKED else set()
 
 
 def _read_jfif(payload: bytes, found: _Found, *, early: bool) -> None:

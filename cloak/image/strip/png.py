@@ -25,6 +25,7 @@ _OVERRIDDEN = (b"sRGB", b"gAMA", b"cHRM")
 _PROFILE_NAME = b"ICC Profile\0\0"
 _NAMES = {b"tIME": blocks.WHEN, b"pHYs": blocks.RESOLUTION, b"caBX": blocks.CREDENTIALS, b"iCCP": blocks.PROFILE}
 _LAST = b"IEND"
+_LOOKED = 1 << 25  # bytes of text, inflated, after which no more is read: all of it goes anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class _Found:
     exif: bytes = b""
     raw_exif: bytes = b""
     xmp: bytes = b""
+    looked: int = 0
     removed: set[str] = field(default_factory=set)
 
 
@@ -195,7 +197,11 @@ def _place(control: bytes) -> tuple[int, int, int, int]:
 
 
 def _take_text(source: Source, chunk: Chunk, found: _Found) -> None:
+    if found.looked > _LOOKED:
+        found.removed.add(blocks.TEXTS)
+        return
     keyword, text = png_text.read(source, chunk)
+    found.looked += len(text)
     if keyword == png_text.EXIF:
         found.raw_exif = found.raw_exif or png_text.unpacked(text)
         found.removed.update(blocks.in_exif(memoryview(png_text.unpacked(text))))

@@ -12,7 +12,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LARGEST = 1 << 24
 """Bytes of a chunk that is read as a whole, and of what it holds once inflated."""
 
-_MOST_CHUNKS = 400_000
+_MOST_CHUNKS = 200_000
 _KIND = re.compile(rb"[A-Za-z]{4}")
 
 
