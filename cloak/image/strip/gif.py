@@ -14,12 +14,12 @@ from cloak.errors import UnreadablePhotoError
 from cloak.image import blocks
 from cloak.image.strip.base import Keep, Piece, Plan, Source, Span
 from cloak.image.strip.lzw import Codes, End
+from cloak.image.strip.reader import Reader
 
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _CONTROL, _COMMENT, _APPLICATION, _PLAIN_TEXT = 0xF9, 0xFE, 0xFF, 0x01
 _TABLE, _SIZE = 0x80, 0x07
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
-_AHEAD = 1 << 16
 _RUN = 1 << 15  # bytes of sub-blocks that are taken at once
 _LOOKED_AT = 32  # such runs of an extension, to name what is in it
 _KEPT = 4  # sub-blocks before a run in which the codes that are followed next may begin
@@ -28,22 +28,8 @@ _MOST_ZEROS = 255  # between blocks, which decoders pass over
 _NAMES = {b"C2PA_GIF": blocks.CREDENTIALS, b"ICCRGBG1": blocks.PROFILE, b"XMP Data": blocks.XMP}
 
 
-class _Reader:
-    """Reads a source from front to back, a large block at a time."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.position = 0
-        self._start = 0
-        self._block = b""
-
-    def take(self, count: int) -> bytes:
-        offset = self.position - self._start
-        if offset + count > len(self._block):
-            ahead = max(count, min(_AHEAD, self.source.size - self.position))
-            self._start, self._block, offset = self.position, self.source.read(self.position, ahead), 0
-        self.position += count
-        return self._block[offset : offset + count]
+class _Reader(Reader):
+    """Reads sub-blocks, too."""
 
     def runs(self) -> Iterator[list[tuple[int, bytes]]]:
         """The sub-blocks from here to their end, each with its offset, as many at a time as make `_RUN` bytes."""
