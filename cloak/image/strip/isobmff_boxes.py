@@ -12,8 +12,8 @@ from itertools import accumulate
 from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image.strip.base import Piece, Source, Span
 
-LARGEST_TABLE = 2 << 20
-"""Bytes of a table that are read: enough for the largest grid of tiles that there can be."""
+LARGEST_TABLE = 1 << 20
+"""Bytes of a table that are read: enough for 65,535 tiles, or 200,000 frames."""
 LARGEST_PROFILES = 32 << 20
 """Bytes of the table of properties that are read: colour profiles are in it."""
 _MOST_BOXES = 100_000

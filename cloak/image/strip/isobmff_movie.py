@@ -28,7 +28,7 @@ from cloak.image.strip.isobmff_tracks import CODED, Track, duration, head, read_
 
 _UNDETERMINED = 0x55C4  # "und", the language of nobody
 _HERE = write_full(b"dref", struct.pack(">I", 1), write_full(b"url ", flags=1))
-_MOST_TRACKS = 64
+_MOST_TRACKS = 8
 _INSIDE = frozenset({b"colr", b"pasp", b"clap", b"clli", b"mdcv", b"auxi", b"av1C", b"hvcC"})
 
 

@@ -8,7 +8,7 @@ from cloak.errors import PhotoError
 from cloak.image import blocks
 from cloak.image.strip.base import Source, Span
 from cloak.image.strip.isobmff_boxes import Box, boxes
-from cloak.image.strip.isobmff_meta import Meta, read_meta, spans
+from cloak.image.strip.isobmff_meta import Item, Meta, read_meta, spans
 from cloak.image.strip.isobmff_properties import auxiliary
 
 PARTS = "names of the file's parts"
@@ -16,7 +16,10 @@ SOUND = "sound"
 UNUSED = "bytes that nothing uses"
 DEEPER = "finer shades that few viewers show"
 
-_LARGEST = 1 << 24  # bytes of a block that is looked into
+_LARGEST = {b"Exif": 1 << 16, b"mime": 1 << 20}  # bytes of a block that are looked into: what JPEG files can hold
+_LARGEST_META = 1 << 16  # bytes of a table of items that is left out, and looked into
+_MOST_BLOCKS = 8  # that are looked into
+_FILLING = 1 << 20  # bytes of free space that are looked at
 _CREDENTIALS = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _BOXES = {b"mpvd": blocks.MOTION, b"grpl": "groups of pictures"}
 _SILENT = frozenset({b"free", b"skip", b"wide", b"dinf", b"iods"})
@@ -36,7 +39,7 @@ _USER_DATA = {
 def in_box(source: Source, box: Box) -> Iterator[str]:
     """Name what is in a box that is left out."""
     try:
-        if box.kind == b"meta":
+        if box.kind == b"meta" and box.end - box.start < _LARGEST_META:
             yield from in_items(source, read_meta(source, box))
         elif box.kind == b"udta":
             yield "user data"
@@ -59,16 +62,15 @@ def in_items(source: Source, meta: Meta, kept: Set[int] = frozenset()) -> Iterat
     helpers = {number for kind, number in meta.links if kind == b"auxl"}
     mapped = _parts(meta, [number for number, item in meta.items.items() if item.kind == b"tmap"])
     deeper = _parts(meta, [number for number, item in meta.items.items() if item.kind == b"sato"])
+    looked = 0
     for number, item in meta.items.items():
         if item.name not in _PARTS:
             yield PARTS
         if number in kept:
             continue
-        if item.kind == b"Exif":
-            content = _content(source, meta, number)
-            yield from blocks.in_exif(memoryview(content[4 + int.from_bytes(content[:4], "big") :]))
-        elif item.kind == b"mime" and item.about.startswith(b"application/rdf+xml"):
-            yield from blocks.in_xmp(memoryview(_content(source, meta, number)))
+        if item.kind in _LARGEST and looked < _MOST_BLOCKS:
+            looked += 1
+            yield from _in_block(item, _content(source, meta, number))
         elif number in mapped:
             yield blocks.GAIN
         elif number in deeper:
@@ -81,6 +83,15 @@ def in_items(source: Source, meta: Meta, kept: Set[int] = frozenset()) -> Iterat
             yield f"private item ({item.kind.decode('latin-1')})"
     for box in meta.others:
         yield from in_box(source, box)
+
+
+def _in_block(item: Item, content: bytes) -> Iterator[str]:
+    if item.kind == b"Exif":  # a length, then that many bytes, then the TIFF header
+        yield from blocks.in_exif(memoryview(content[4 + int.from_bytes(content[:4], "big") :]))
+    elif item.about.startswith(b"application/rdf+xml"):
+        yield from blocks.in_xmp(memoryview(content))
+    else:
+        yield "private item (mime)"
 
 
 def _parts(meta: Meta, numbers: Iterable[int]) -> set[int]:
@@ -126,9 +137,9 @@ def _content(source: Source, meta: Meta, number: int) -> bytes:
         return b""
     content = b""
     for span in places[:100]:
-        content += source.read(span.start, min(len(span), _LARGEST - len(content)))
+        content += source.read(span.start, min(len(span), _LARGEST[meta.items[number].kind] - len(content)))
     return content
 
 
 def _holds_something(source: Source, box: Box) -> bool:
-    return box.kind in {b"free", b"skip"} and any(source.read(box.body, min(box.end - box.body, _LARGEST)))
+    return box.kind in {b"free", b"skip"} and any(source.read(box.body, min(box.end - box.body, _FILLING)))

@@ -35,6 +35,7 @@ _NAMES = {
 }
 """Properties that describe, and change nothing in what is shown."""
 _DERIVED_MATRICES = frozenset({12, 13})  # computed from the primaries
+_MOST_PROFILES = 100
 _UNSPECIFIED, _BT709, _SRGB = 2, 1, 13  # code points
 
 
@@ -45,6 +46,7 @@ class Properties:
     keep: Keep
     report: Report
     _known: dict[tuple[bytes, bytes], bytes | None] = field(default_factory=dict)
+    _profiles: int = 0
 
     def rewrite(self, owned: Sequence[Property]) -> list[Property]:
         """The properties of one picture as they are written.
@@ -98,6 +100,9 @@ class Properties:
         if not self.keep.profile:
             self.report.removed.add(blocks.PROFILE)
             return None
+        self._profiles += 1
+        if self._profiles > _MOST_PROFILES:
+            raise unsupported(f"more than {_MOST_PROFILES} colour profiles")
         tidied = profiles.tidy(body[4:])
         self.report.removed.update(tidied.removed)
         self.report.kept.update(tidied.kept)
