@@ -10,6 +10,7 @@ import click
 from cloak.errors import CloakError, UsageError
 
 COMMANDS = {
+    "inspect": ("cloak.cli.inspect", "Say what photos would give away; nothing is changed."),
     "models": ("cloak.cli.models", "Show, fetch and check the trained networks."),
     "protect": ("cloak.cli.protect", "Cloak the faces in photos and strip what the files say about you."),
     "strip": ("cloak.cli.strip", "Strip what photos' files say about you; the pictures stay as they are."),

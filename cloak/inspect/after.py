@@ -8,6 +8,7 @@ from cloak.inspect.finding import Harm, Notes
 
 _PICTURE = re.compile(rb"\xff\xd8\xff[\xc0-\xfe]")
 _FILM = re.compile(rb"ftyp(?:mp4|isom|qt  |MSNV|iso\d|avc1|M4V)|moov....mvhd", re.DOTALL)
+_GAIN_MAP = re.compile(rb"hdrgm:Version|HDRGainMap|urn:iso:std:iso:ts:21496")
 _SAMSUNG = re.compile(rb"Image_UTC_Data(\d{13})")
 _KINDS = (
     (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
@@ -55,14 +56,10 @@ def _pictures(data: Buffer, start: int, notes: Notes) -> int:
 
     count, position = 0, start
     while count < _MOST and (found := search(_PICTURE, data, position, overlap=4)):
+        count, position = count + 1, found.start() + 3
         with notes.reading("a further picture"):
-            end = jpeg.read_picture(data, found.start(), notes)
-            notes.picture(
-                bytes(data[found.start() : min(end, found.start() + _LARGEST)]),
-                "further picture",
-                source="after the end",
-            )
-            count += 1
-            position = end
-        position = max(position, found.start() + 3)
+            position = max(position, jpeg.read_picture(data, found.start(), notes))
+            content = bytes(data[found.start() : min(position, found.start() + _LARGEST)])
+            what = "gain map" if _GAIN_MAP.search(content, 0, 1 << 16) else "further picture"
+            notes.picture(content, what, source="after the end")
     return count

@@ -16,13 +16,24 @@ SIDE = 48
 """Both pictures are compared at this many pixels a side."""
 
 DIFFERS = 0.12
-"""Differences above this are something else: see `tests/benchmarks/inspect.json`."""
+"""Differences above this are something else: see `tests/benchmarks/inspection.json`."""
+
+OTHER_KINDS = frozenset({"depth map", "gain map"})
+"""Pictures that are meant to look different."""
 
 MOST_PIXELS = 100_000_000
 _WORKING = 640
 _LARGEST_FILE = 1 << 28
 _SHAPE = 0.04
 _DARK = 24
+_REACH = 4
+"""Pixels of `SIDE` by which one picture may be moved against the other."""
+
+_FLAT = 0.01
+_BLOCKS = 6
+_CORNER = 0.5
+"""How far a block may be off, in standard deviations, before it counts."""
+
 _OTHER_SHAPE = 0.1
 """What a picture of another shape, beyond bars, is thought to show of what the other does not."""
 
@@ -44,13 +55,15 @@ def compare(data: Buffer, container: Container, notes: Notes) -> None:
         picture.size = small.info["original"]
         if main is not None:
             picture.difference, picture.turns = difference(main, small)
-            picture.differs = picture.difference > DIFFERS
+            picture.differs = picture.difference > DIFFERS and picture.what not in OTHER_KINDS
         notes.say(Harm.CROPPED, picture.what, described(picture), source=picture.source)
 
 
 def described(picture: Embedded) -> str:
     """One line about an embedded picture."""
     size = f"{picture.size[0]} x {picture.size[1]} pixels"
+    if picture.what in OTHER_KINDS:
+        return size
     if picture.difference is None:
         return f"{size}, could not be compared with the picture"
     return f"{size}, LOOKS DIFFERENT from the picture" if picture.differs else f"{size}, looks like the picture"
@@ -112,7 +125,7 @@ def difference(main: Image.Image, small: Image.Image) -> tuple[float, int]:
         else:  # one of them was cropped; whether only at the edges, by a camera, is seen by cropping the other
             found = _distance(_grey(_cut(reference, candidate)), _grey(_cut(candidate, reference))) + _OTHER_SHAPE
         best = min(best, (found, turns))
-    return best
+    return best if best[0] <= DIFFERS else (best[0], 0)  # what is another picture anyway is shown as it is
 
 
 def _turns(image: Image.Image) -> Iterator[Image.Image]:
@@ -146,15 +159,36 @@ def _grey(image: Image.Image) -> _Grey:
 
 
 def _distance(one: _Grey, other: _Grey) -> float:
-    """How much of the structure differs: the part of one that no change of brightness and contrast makes of the other.
+    """How much of the structure differs, where a shift by a few pixels makes them most alike."""
+    best = _aligned(one, other)
+    if best <= DIFFERS:
+        return best
+    reach = range(-_REACH, _REACH + 1)
+    return min(_aligned(*_shifted(one, other, down, across)) for down in reach for across in reach)
+
+
+def _shifted(one: _Grey, other: _Grey, down: int, across: int) -> tuple[_Grey, _Grey]:
+    """What two pictures have in common when one is moved."""
+
+    def part(picture: _Grey, sign: int) -> _Grey:
+        rows, columns = (slice(max(sign * shift, 0), SIDE + min(sign * shift, 0)) for shift in (down, across))
+        return picture[rows, columns]
+
+    return part(one, 1), part(other, -1)
+
+
+def _aligned(one: _Grey, other: _Grey) -> float:
+    """The part of one picture that no change of brightness and contrast makes of the other.
 
     The worst corner counts as well as the whole, so that a face that was painted over is seen.
     """
     spread_one, spread_other = one.std(), other.std()
-    if min(spread_one, spread_other) < 0.01:
+    if min(spread_one, spread_other) < _FLAT:
         return float(min(1.0, 4 * abs(one - other).mean()))
     scaled = (one - one.mean()) / spread_one
     against = (other - other.mean()) / spread_other
     whole = 1 - float((scaled * against).mean())
-    blocks = abs(scaled - against).reshape(6, SIDE // 6, 6, SIDE // 6).mean(axis=(1, 3))
-    return max(whole, float(blocks.max() - 0.5) / 4)
+    height, width = (length // _BLOCKS for length in scaled.shape)
+    apart = abs(scaled - against)[: height * _BLOCKS, : width * _BLOCKS]
+    blocks = apart.reshape(_BLOCKS, height, _BLOCKS, width).mean(axis=(1, 3))
+    return max(whole, float(blocks.max() - _CORNER) / 4)

@@ -44,10 +44,11 @@ _NAME = re.compile(r"(?<![\w])([A-ZÀ-Þ][a-zß-ÿ]{2,15})[ _-]([A-ZÀ-Þ][a-zß
 _NO_NAMES = frozenset(
     word
     for line in (
-        "image photo picture screenshot screen shot img scan edit edited copy new final profile family holiday wedding",
-        "whatsapp signal telegram snapchat untitled landscape portrait cover album part page version test sample",
-        "camera january february march april may june july august september october november december the gimp adobe",
-        "monday tuesday wednesday thursday friday saturday sunday pasted from web file download front back left right capture",
+        "download image photo picture screenshot screen shot img scan edit edited copy new final profile holiday",
+        "wedding family whatsapp signal telegram snapchat untitled landscape portrait cover album part page version",
+        "test sample camera january february march april may june july august september october november december the",
+        "gimp adobe monday tuesday wednesday thursday friday saturday sunday pasted from web file front back left",
+        "right capture",
     )
     for word in line.split()
 )

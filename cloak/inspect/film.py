@@ -39,7 +39,7 @@ def read(data: memoryview, notes: Notes, *, source: str = "video") -> None:
             for place, what in ((4, _HEADERS[box.kind]), (4 + width, "video changed")):
                 seconds = int.from_bytes(box.body[place : place + width], "big")
                 if seconds:
-                    notes.say(Harm.WHEN, what, _date(seconds), source=source)
+                    notes.say(Harm.WHEN, what, since_1904(seconds), source=source)
         elif box.kind in _WORDS and (value := decoded(box.body[4:])):
             notes.say(*_WORDS[box.kind], value, source=source)
         elif box.kind in {b"\xa9xyz", b"meta", b"loci"}:
@@ -69,7 +69,7 @@ def _flat(data: memoryview, seen: list[int], depth: int = 0) -> Iterator[Box]:
             yield box
 
 
-def _date(seconds: int) -> str:
+def since_1904(seconds: int) -> str:
     """Seconds since 1904, as films count them; some writers count from 1970."""
     if seconds < 2_082_844_800:
         return unix(seconds)

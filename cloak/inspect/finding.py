@@ -173,11 +173,11 @@ class Notes:
     @contextmanager
     def reading(self, block: str) -> Iterator[None]:
         """Read one block: what is damaged in it is noted, and does not keep the others from being read."""
+        if self._depth >= _DEEPEST or self._blocks >= _MOST_BLOCKS:
+            raise StructureError("blocks in blocks without end")  # it ends the block around this one
         self._depth += 1
         self._blocks += 1
         try:
-            if self._depth > _DEEPEST or self._blocks > _MOST_BLOCKS:
-                raise StructureError("blocks in blocks without end")
             yield
         except Exception as error:  # noqa: BLE001, RUF100 -- whatever it is, this block is damaged and no other
             self.damaged(f"{block} is damaged ({clean(str(error), 100) or type(error).__name__})")

@@ -38,8 +38,8 @@ def read(tags: Mapping[int, Tag], notes: Notes, *, source: str) -> None:
     time = _time(tags.get(7))
     if date or time:
         notes.say(Harm.WHEN, "position taken at", f"{date} {time}".strip() + (" UTC" if time else ""), source=source)
-    rest = set(tags) - _KNOWN
-    if rest and not (latitude or longitude):
+    rest = set(tags) - _TOLD
+    if not (latitude or longitude):
         notes.say(
             Harm.WHERE, "GPS details", ", ".join(_NAMES.get(tag, f"tag {tag}") for tag in sorted(rest)), source=source
         )
@@ -55,7 +55,7 @@ _NAMES |= {
     30: "corrected",
 }
 _NAMES |= {1: "north or south", 2: "latitude", 3: "east or west", 4: "longitude", 6: "altitude", 31: "error"}
-_KNOWN = frozenset({0, 7, 0x1D, 13, 17, 24, 28})
+_TOLD = frozenset({0, 7, 0x1D, 13, 17, 24, 28})
 
 
 def _details(tags: Mapping[int, Tag], notes: Notes, source: str) -> None:

@@ -6,6 +6,7 @@ Source: ICC.1:2022, sections 7 and 9; Apple's `mmod` tag.
 import struct
 
 from cloak.image.clean_profile import is_clean
+from cloak.inspect.film import since_1904
 from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.text import decoded
 
@@ -78,7 +79,7 @@ def _display(value: bytes, notes: Notes) -> None:
     if serial:
         notes.say(Harm.DEVICE, "serial number of the display", serial, source="colour profile")
     if made:
-        notes.say(Harm.WHEN, "display made", f"code {made:#x}", source="colour profile")
+        notes.say(Harm.WHEN, "display made", since_1904(made), source="colour profile")
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from cloak.image.buffers import Buffer, search
-from cloak.inspect import after, blocks
+from cloak.inspect import after, blocks, ciff
 from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.text import decoded
 
@@ -89,6 +89,7 @@ class _Parts:
         self.profile: dict[int, bytes] = {}
         self.xmp: dict[bytes, dict[int, bytes]] = {}
         self.credentials: dict[tuple[int, bytes], dict[int, bytes]] = {}
+        self.exif: list[bytes] = []
         self.held = 0
 
     def application(self, number: int, block: bytes) -> None:
@@ -96,16 +97,10 @@ class _Parts:
         self.held += len(block)
         if self.held > _LARGEST:
             self.notes.damaged("more than 64 MB of metadata: the rest was not read")
-        elif number == 1 and block[:5].lower() == b"exif\0":
-            blocks.read("EXIF", block, self.notes)
-        elif number == 1 and block.startswith(_XMP):
-            blocks.read("XMP", block[len(_XMP) :], self.notes)
-        elif number == 1 and block.startswith(_MORE_XMP):
-            head = len(_MORE_XMP)
-            offset = int.from_bytes(block[head + 36 : head + 40], "big")
-            self.xmp.setdefault(block[head : head + 32], {})[offset] = block[head + 40 :]
-        elif number == 1 and block.lstrip(b"\0 ")[:10].startswith((b"<x:xmpmeta", b"<?xpacket")):
-            blocks.read("XMP", block, self.notes)
+        elif number == 0:
+            self._first(block)
+        elif number == 1:
+            self._second(block)
         elif number == 2 and block.startswith(_PROFILE):
             self.profile.setdefault(block[len(_PROFILE)], block[len(_PROFILE) + 2 :])
         elif number == 11 and block.startswith(b"JP") and len(block) > 16:
@@ -113,15 +108,40 @@ class _Parts:
             self.credentials.setdefault((int.from_bytes(block[2:4], "big"), block[8:16]), {})[place] = block[8:]
         elif number == 13 and block.startswith(_PHOTOSHOP):
             blocks.read("Photoshop", block, self.notes)
-        elif number == 0 and block.startswith((b"JFIF\0", b"JFXX\0")):
-            self._jfif(block)
         elif number == 12 and b"=" in block:
             self._picture_info(block)
         elif not (number == 14 and block.startswith(b"Adobe")):
             self._other(number, block)
 
+    def _first(self, block: bytes) -> None:
+        if block.startswith((b"JFIF\0", b"JFXX\0")):
+            self._jfif(block)
+        elif block[6:14] == b"HEAPJPGM":
+            ciff.read(memoryview(block), self.notes)
+        else:
+            self._other(0, block)
+
+    def _second(self, block: bytes) -> None:
+        if block[:5].lower() == b"exif\0":
+            if self.exif and block[6:8] not in {b"II", b"MM"}:
+                self.exif[-1] += block[6:]  # what did not fit into one segment
+            else:
+                self.exif.append(block)
+        elif block.startswith(_XMP):
+            blocks.read("XMP", block[len(_XMP) :], self.notes)
+        elif block.startswith(_MORE_XMP):
+            head = len(_MORE_XMP)
+            offset = int.from_bytes(block[head + 36 : head + 40], "big")
+            self.xmp.setdefault(block[head : head + 32], {})[offset] = block[head + 40 :]
+        elif block.lstrip(b"\0 ")[:10].startswith((b"<x:xmpmeta", b"<?xpacket")):
+            blocks.read("XMP", block, self.notes)
+        else:
+            self._other(1, block)
+
     def finish(self) -> None:
         """Read what was put aside."""
+        for block in self.exif:
+            blocks.read("EXIF", block, self.notes)
         if self.profile:
             blocks.read("colour profile", b"".join(part for _, part in sorted(self.profile.items())), self.notes)
         for parts in self.xmp.values():

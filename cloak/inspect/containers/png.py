@@ -57,6 +57,10 @@ _WORDS = {
     "creation time": (Harm.WHEN, "created"),
     "url": (Harm.WHO, "contact"),
 }
+_COPIED = ("exif:", "exif_", "tiff:", "icc:", "jpeg:", "png:")
+_COPIED_WORDS = frozenset({"make", "model", "software", "artist", "copyright", "author", "comment"})
+"""What ImageMagick copies out of other blocks, and what of it is told like the rest."""
+
 _SIGNATURE = 8
 
 
@@ -141,6 +145,8 @@ def _said(name: str, value: str, notes: Notes) -> None:
         notes.say(Harm.WHERE, f"GPS detail ({name})", value, source="PNG text")
     elif short.endswith(("documentid", "instanceid")):
         notes.say(Harm.TRAVELS, "ID of the document", value, source="PNG text")
+    elif name.startswith(_COPIED) and (name.startswith("icc:") or short not in _COPIED_WORDS):
+        notes.say(Harm.TRAVELS, f"text ({name})", value, source="PNG text")
     elif short.partition("-")[0] in _WORDS:
         notes.say(*_WORDS[short.partition("-")[0]], value, source="PNG text")
     else:
