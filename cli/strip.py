@@ -61,7 +61,7 @@ LIMIT = (
     help="When the new files were last changed: now, or when the old ones were.",
 )
 @click.option(
-    "--jobs", type=click.IntRange(1), help="Photos that are worked on at the same time.  [default: one a core]"
+    "--jobs", type=click.IntRange(1), help="Photos that are worked on at the same time.  [default: cores + 2]"
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that are already there.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, write nothing.")

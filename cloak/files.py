@@ -56,6 +56,7 @@ def write(
     overwrite: bool = False,
     check: Callable[[BinaryIO], None] | None = None,
     modified: int | None = None,
+    durable: bool = True,
 ) -> None:
     """Write a file, whole or in pieces, by way of a temporary one in the same folder, synced and renamed.
 
@@ -68,6 +69,7 @@ def write(
         overwrite: replace a file that is there already.
         check: called with the temporary file before it gets its name; what it raises ends the write.
         modified: when the file is to say it was last changed, in nanoseconds since 1970; None for now.
+        durable: wait until the new name is on the disk, too; False if the caller calls `sync` for many files at once.
 
     Raises:
         WriteError: it exists and may not be overwritten, the disk is full, the folder is not writable.
@@ -85,7 +87,8 @@ def write(
             if modified is not None:
                 os.utime(temporary, ns=(modified, modified))
             _move(temporary, path, overwrite=overwrite)
-        _sync_folder(path.parent)
+        if durable:
+            sync(path.parent)
     except OSError as error:
         raise WriteError(f"cannot write {shown(path)}: {_reason(error)}; nothing was left behind") from error
 
@@ -139,8 +142,8 @@ def _move(temporary: Path, path: Path, *, overwrite: bool) -> None:
         temporary.replace(path)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable, where the system can."""
+def sync(folder: Path) -> None:
+    """Make new names in a folder durable, where the system can. After a power cut, they may be missing otherwise."""
     if os.name != "posix":
         return
     with contextlib.suppress(OSError):

@@ -1,14 +1,14 @@
 """Strip many files: what `cloak strip` does, for Python.
 
-Few files are done by threads, many by processes: to follow the structure of a file is work for the interpreter, and
-each process has its own. Needs PyTorch only where photos are encoded anew.
+Files are done by threads. Most of the time goes into waiting for the disk, copying, searching and inflating, for all of
+which threads run side by side; processes were slower for small files and for large ones. Needs PyTorch only where
+photos are encoded anew.
 """
 
 import os
-import signal
 from collections import deque
 from collections.abc import Generator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from cloak import files
@@ -20,8 +20,6 @@ from cloak.image.strip.base import Keep
 from cloak.sources import Source
 from cloak.targets import Job
 
-_WORTH_PROCESSES = 64  # files; it takes as long to start one as to strip thirty
-_BATCH = 8
 _MOST_BYTES = 1 << 31  # of a file that is encoded anew
 
 
@@ -35,7 +33,7 @@ class StripConfig:
         keep_time: the new file says that it was last changed when the old one was.
         overwrite: replace files that are already there.
         dry_run: do everything except write.
-        workers: files that are worked on at the same time.
+        workers: files that are worked on at the same time; some wait for the disk while others use the processors.
     """
 
     keep: Keep = field(default_factory=Keep)
@@ -43,7 +41,7 @@ class StripConfig:
     keep_time: bool = False
     overwrite: bool = False
     dry_run: bool = False
-    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    workers: int = field(default_factory=lambda: 2 + (os.cpu_count() or 1))
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -91,36 +89,19 @@ def strip_photos(jobs: Sequence[Job], config: StripConfig | None = None) -> Gene
         config: all settings.
     """
     config = config or StripConfig()
-    batches = deque(tuple(jobs[start : start + _BATCH]) for start in range(0, len(jobs), _BATCH))
-    ahead: deque[Future[list[Stripped]]] = deque()
-    pool = _pool(len(jobs), config)
+    waiting = deque(jobs)
+    ahead: deque[Future[Stripped]] = deque()
+    pool = ThreadPoolExecutor(config.workers, thread_name_prefix="cloak")
     try:
-        while batches or ahead:
-            while batches and len(ahead) <= 2 * config.workers:
-                ahead.append(pool.submit(_strip_batch, batches.popleft(), config))
-            yield from ahead.popleft().result()
+        while waiting or ahead:
+            while waiting and len(ahead) < 4 * config.workers:
+                ahead.append(pool.submit(_strip, waiting.popleft(), config))
+            yield ahead.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _pool(count: int, config: StripConfig) -> Executor:
-    workers = min(config.workers, max(1, -(-count // _BATCH)))
-    if workers == 1 or (count < _WORTH_PROCESSES and not config.reencode):
-        return ThreadPoolExecutor(workers, thread_name_prefix="cloak")
-    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 -- not needed for a few files
-    from multiprocessing import get_context  # noqa: PLC0415
-
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_parent)
-
-
-def _leave_interrupts_to_parent() -> None:
-    """Ctrl-C reaches every process of a terminal: the file in hand is to be finished."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def _strip_batch(jobs: Sequence[Job], config: StripConfig) -> list[Stripped]:
-    return [_strip(job, config) for job in jobs]
+        if not config.dry_run:
+            for folder in {job.target.parent for job in jobs}:
+                files.sync(folder)
 
 
 def _strip(job: Job, config: StripConfig) -> Stripped:
@@ -135,9 +116,8 @@ def _copied(job: Job, config: StripConfig) -> Stripped:
         files.refuse_existing(job.target, overwrite=config.overwrite)
         planned = preview(job.source, config.keep)
     else:
-        planned = rewrite(
-            job.source, job.target, config.keep, overwrite=config.overwrite, modified=_modified(job, config)
-        )
+        time = _modified(job, config)
+        planned = rewrite(job.source, job.target, config.keep, overwrite=config.overwrite, modified=time, durable=False)
     return Stripped(job=job, removed=planned.removed, kept=planned.kept)
 
 
@@ -149,7 +129,8 @@ def _encoded(job: Job, config: StripConfig) -> Stripped:
     photo = decode(files.read(job.source, max_bytes=_MOST_BYTES))
     data = encode(strip(photo))
     if not config.dry_run:
-        files.write(job.target, data, overwrite=config.overwrite, modified=_modified(job, config))
+        time = _modified(job, config)
+        files.write(job.target, data, overwrite=config.overwrite, modified=time, durable=False)
     return Stripped(job=job, removed=photo.found)
 
 

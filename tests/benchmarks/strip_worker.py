@@ -17,7 +17,7 @@ def main() -> None:
     for line in sys.stdin:
         source, _, target = line.rstrip("\n").partition("\t")
         try:
-            rewrite(Path(source), Path(target), overwrite=True)
+            rewrite(Path(source), Path(target), overwrite=True, durable=False)
             answer = "ok"
         except PhotoError as error:
             answer = f"{'unsup' if isinstance(error, UnsupportedPhotoError) else 'err'} {error}"
