@@ -63,7 +63,7 @@ def plan(source: Source, keep: Keep) -> Plan:
         TooLargeError: more than a thousand million bytes of pixels.
     """
     found, head = _read(source)
-    kept = []
+    kept: list[str] = []
     profile = b""
     if b"iCCP" in found.front:
         profile, names = _profile(found, keep)
