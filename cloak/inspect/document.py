@@ -118,8 +118,8 @@ def sentences(inspections: Sequence[Inspection]) -> list[str]:
     if counts["incomplete"]:
         lines.append(f"{counts['incomplete']} damaged: what lies behind the damage was not looked at.")
     if counts["found"] and number > 1:
-        told = [f"{SAYS[harm]} {count}" for harm, count in counts["harms"].items() if count]
-        lines.append(f"How many of them tell: {', '.join(told)}.")
+        told = [f"{SAYS[harm]} ({count})" for harm, count in counts["harms"].items() if count]
+        lines.append(f"They give away: {', '.join(told)}.")
     return lines
 
 

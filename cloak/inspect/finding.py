@@ -185,9 +185,9 @@ class Notes:
             self._depth -= 1
 
     def findings(self) -> tuple[Finding, ...]:
-        """What was noted, sorted by harm; within one, in the order in which it was found."""
+        """What was noted, sorted by harm; within one what matters most, then in the order in which it was found."""
         order = list(Harm)
-        keys = sorted(self._found, key=lambda key: order.index(key[0]))
+        keys = sorted(self._found, key=lambda key: (order.index(key[0]), _weight(key[1])))
         return tuple(
             Finding(
                 harm=key[0],
@@ -198,3 +198,21 @@ class Notes:
             )
             for key in keys
         )
+
+
+_FIRST: tuple[str, ...] = (
+    "position",
+    "altitude",
+    "taken",
+    "created",
+    "camera or phone",
+    "serial number",
+    "tagged",
+    "person",
+    "owner",
+)
+_FIRST += ("artist", "photographer", "author", "copyright", "caption", "motion", "looks like a date", "may be")
+
+
+def _weight(what: str) -> int:
+    return next((place for place, start in enumerate(_FIRST) if what.startswith(start)), len(_FIRST))

@@ -13,6 +13,7 @@ from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.ifd import Tag, directory
 
 _BIG = "big"
+_JPEG = b"\xff\xd8\xff"
 # Header, maker, where the directory starts, whether its offsets count from the note (else from the EXIF block), and the
 # byte order where it is not that of the block.
 _HEADERS = (
@@ -57,7 +58,11 @@ def read(block: memoryview, note: Tag, make: str, notes: Notes) -> None:
     size = f"{len(note.value):,} bytes"
     notes.say(Harm.DEVICE, "maker note", f"{maker or make}, {size}" if maker or make else size, source="maker note")
     for tag in _tags(block, note, head):
+        if bytes(tag.value[:3]) == _JPEG:
+            notes.picture(tag.value, "preview", source="maker note")
         _say(tag, maker, notes)
+    if (place := bytes(note.value).find(_JPEG)) >= 0:
+        notes.picture(note.value[place:], "preview", source="maker note")
     if maker == "Olympus":
         _equipment(block, note, head, notes)
     if head.startswith(b"RECONYX") or head[:2] in {b"\x01\xf1", b"\x00\xf1"}:
@@ -71,10 +76,10 @@ def _tags(block: memoryview, note: Tag, head: bytes) -> Iterator[Tag]:
         start = int.from_bytes(inner[4:8], "little" if little else "big")
         yield from directory(inner, start, little=little)
         return
-    for start, _, place, inside, order in _HEADERS:
-        if head.startswith(start):
+    for header, _, place, inside, order in _HEADERS:
+        if head.startswith(header):
             little = order == "little" if order else note.little
-            if start == b"AOC\0" and head[4:6] in {b"II", b"MM"}:
+            if header == b"AOC\0" and head[4:6] in {b"II", b"MM"}:
                 little = head[4:6] == b"II"
             yield from directory(*(note.value, place) if inside else (block, note.offset + place), little=little)
             return

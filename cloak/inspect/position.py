@@ -38,11 +38,9 @@ def read(tags: Mapping[int, Tag], notes: Notes, *, source: str) -> None:
     time = _time(tags.get(7))
     if date or time:
         notes.say(Harm.WHEN, "position taken at", f"{date} {time}".strip() + (" UTC" if time else ""), source=source)
-    rest = set(tags) - _TOLD
     if not (latitude or longitude):
-        notes.say(
-            Harm.WHERE, "GPS details", ", ".join(_NAMES.get(tag, f"tag {tag}") for tag in sorted(rest)), source=source
-        )
+        rest = ", ".join(_NAMES.get(tag, f"tag {tag}") for tag in sorted(set(tags) - _TOLD))
+        notes.say(Harm.WHERE, "GPS entries without a position", rest, source=source)
 
 
 _NAMES = {5: "above or below sea", 8: "satellites", 9: "status", 10: "2D or 3D", 11: "precision", 12: "unit of speed"}

@@ -10,7 +10,7 @@ from cloak.inspect.film import since_1904
 from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.text import decoded
 
-_EVERYBODYS = (
+_EVERYBODYS: tuple[str, ...] = (
     "srgb",
     "adobe rgb (1998)",
     "display p3",
@@ -36,6 +36,7 @@ _EVERYBODYS += (
 """Beginnings of names of profiles that come with systems and editors: they name no device."""
 
 _MOST_TAGS = 100
+_SOURCE = "colour profile"
 
 
 def read(block: memoryview, notes: Notes) -> None:
@@ -44,30 +45,31 @@ def read(block: memoryview, notes: Notes) -> None:
     if is_clean(profile):
         return
     if len(profile) < 132 or profile[36:40] != b"acsp":
-        notes.say(
-            Harm.TRAVELS, "colour profile that cannot be used", f"{len(profile):,} bytes", source="colour profile"
-        )
+        notes.say(Harm.TRAVELS, "colour profile that cannot be used", f"{len(profile):,} bytes", source=_SOURCE)
         return
     tags = _tags(profile)
     name = _text(tags.get(b"desc", b""))
     common = name.casefold().startswith(_EVERYBODYS) and b"mmod" not in tags
-    source = "colour profile"
-    about = [name or "without a name"]
-    if rights := _text(tags.get(b"cprt", b"")):
-        about.append(rights)
-    notes.say(Harm.TRAVELS, "colour profile", "; ".join(about), source=source, counts=not common)
+    about = "; ".join(part for part in (name or "without a name", _text(tags.get(b"cprt", b""))) if part)
+    notes.say(Harm.TRAVELS, "colour profile", about, source=_SOURCE, counts=not common)
+    if not common:
+        _maker(profile, tags, notes)
+    _display(tags.get(b"mmod", b""), notes)
+
+
+def _maker(profile: bytes, tags: dict[bytes, bytes], notes: Notes) -> None:
+    """Of a profile that not everybody has: when it was made, by what, and for what."""
     year, *rest = struct.unpack(">6H", profile[24:36])
     if year:
         date = "{:04}-{:02}-{:02} {:02}:{:02}:{:02}".format(year, *rest)
-        notes.say(Harm.WHEN, "colour profile made", date, source=source, counts=not common)
+        notes.say(Harm.WHEN, "colour profile made", date, source=_SOURCE)
     for start, what in ((48, "maker"), (52, "model"), (80, "creator")):
         value = profile[start : start + 4].strip(b"\0 ").decode("latin-1")
         if value and value.casefold() != "none":
-            notes.say(Harm.DEVICE, f"{what} in the colour profile", value, source=source, counts=not common)
+            notes.say(Harm.DEVICE, f"{what} in the colour profile", value, source=_SOURCE)
     for kind, what in ((b"dmnd", "maker in the colour profile"), (b"dmdd", "model in the colour profile")):
         if value := _text(tags.get(kind, b"")):
-            notes.say(Harm.DEVICE, what, value, source=source, counts=not common)
-    _display(tags.get(b"mmod", b""), notes)
+            notes.say(Harm.DEVICE, what, value, source=_SOURCE)
 
 
 def _display(value: bytes, notes: Notes) -> None:
@@ -75,11 +77,11 @@ def _display(value: bytes, notes: Notes) -> None:
     if len(value) < 24:
         return
     maker, model, serial, made = struct.unpack(">4I", value[8:24])
-    notes.say(Harm.DEVICE, "model of the display", f"{maker:#x} {model:#x}", source="colour profile")
+    notes.say(Harm.DEVICE, "model of the display", f"{maker:#x} {model:#x}", source=_SOURCE)
     if serial:
-        notes.say(Harm.DEVICE, "serial number of the display", serial, source="colour profile")
+        notes.say(Harm.DEVICE, "serial number of the display", serial, source=_SOURCE)
     if made:
-        notes.say(Harm.WHEN, "display made", since_1904(made), source="colour profile")
+        notes.say(Harm.WHEN, "display made", since_1904(made), source=_SOURCE)
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:

@@ -13,7 +13,12 @@ from cloak.inspect.xmp_names import CONTACT, IGNORED, NAMES, PLACES
 _DATE = re.compile(r"(date|time|when)$", re.IGNORECASE)
 _LOOKS_LIKE_DATE = re.compile(r"\d{4}[-:]\d\d|\d\d?:\d\d|\d{4}$")
 _EDITING = ("crs", "camera-raw-settings", "lightroom", "darktable")
-_PICTURES = {"image": "thumbnail", "GImage": "original picture", "Data": "picture"}
+_CONTACTS = ("Ci", "Licensor", "ImageSupplier", "ImageCreator", "CopyrightOwner")
+_REGIONS = frozenset({"Regions", "RegionList", "RegionInfo"})
+_ELSEWHERE = frozenset({"Make", "Model", "LensMake", "LensModel"})
+_LONG = 200
+_PRESENCE = frozenset({"gain map", "depth map", "motion photo"})
+"""What is told by being there, whatever its settings are."""
 
 
 def say(found: Sequence[Property], notes: Notes) -> None:
@@ -28,7 +33,7 @@ def say(found: Sequence[Property], notes: Notes) -> None:
             edits.append(item)
         elif item.name in {"GPSLatitude", "GPSLongitude", "GPSDestLatitude", "GPSDestLongitude"}:
             continue
-        elif any(mark in item.space for mark in _EDITING) and item.name != "RawFileName":
+        elif any(mark in item.space for mark in _EDITING) and item.name not in NAMES:
             settings += 1
         elif not _said(item, notes):
             others[item.name] = None
@@ -45,34 +50,46 @@ def say(found: Sequence[Property], notes: Notes) -> None:
 
 def _said(item: Property, notes: Notes) -> bool:
     """Say one property; False where it is none that we have words for."""
-    if item.name in {"Make", "Model", "LensMake", "LensModel"}:
+    if item.name in _ELSEWHERE:
         return True
-    if (item.name in {"image", "Data"}) and len(item.value) > 200:
+    if item.name in {"image", "Data"} and len(item.value) > _LONG:
         return _picture(item, notes)
-    if item.name == "Name" and {"Regions", "RegionList"} & set(item.path):
-        notes.say(Harm.WHO, "tagged face", item.value, source="XMP")
-    elif {"Regions", "RegionInfo"} & set(item.path) and item.name in {"Type", "Rectangle"}:
-        notes.say(Harm.WHO, "region of a face" if item.value in {"Face"} or item.name == "Rectangle" else "region",
-                  item.value if item.name == "Rectangle" else "marked", source="XMP")  # fmt: skip
-    elif {"Regions", "RegionInfo"} & set(item.path) and item.name in {"x", "y", "w", "h", "unit", "d"}:
-        return True
-    elif {"LocationCreated", "LocationShown"} & set(item.path) or item.name in PLACES:
-        notes.say(Harm.WHERE, PLACES.get(item.name, "place"), item.value, source="XMP")
-    elif item.name in NAMES:
-        harm, what = NAMES[item.name]
-        notes.say(harm, what, item.value, source="XMP")
-    elif item.name in CONTACT or item.name.startswith(
-        ("Ci", "Licensor", "ImageSupplier", "ImageCreator", "CopyrightOwner")
-    ):
-        notes.say(Harm.WHO, "contact", item.value, source="XMP")
-    elif _DATE.search(item.name) and _LOOKS_LIKE_DATE.search(item.value):
-        notes.say(Harm.WHEN, _WHEN.get(item.name, f"date ({item.name})"), _date(item.value), source="XMP")
-    elif item.name.startswith(("GPS", "Gps")):
-        notes.say(Harm.WHERE, f"GPS detail ({item.name})", item.value, source="XMP")
-    elif item.name.endswith("SerialNumber"):
-        notes.say(Harm.DEVICE, "serial number of the camera", item.value, source="XMP")
-    else:
+    if _REGIONS & set(item.path):
+        return _region(item, notes)
+    meaning = _meaning(item)
+    if meaning is None:
         return False
+    harm, what = meaning
+    if what not in _PRESENCE:
+        notes.say(harm, what, _date(item.value) if harm is Harm.WHEN else item.value, source="XMP")
+    elif item.value != "0":
+        notes.say(harm, what, source="XMP")
+    return True
+
+
+def _meaning(item: Property) -> tuple[Harm, str] | None:
+    name = item.name
+    if {"LocationCreated", "LocationShown"} & set(item.path) or name in PLACES:
+        return Harm.WHERE, PLACES.get(name, "place")
+    if name in NAMES:
+        return NAMES[name]
+    if name in CONTACT or name.startswith(_CONTACTS):
+        return Harm.WHO, "contact"
+    if _DATE.search(name) and _LOOKS_LIKE_DATE.search(item.value):
+        return Harm.WHEN, _WHEN.get(name, f"date ({name})")
+    if name.startswith(("GPS", "Gps")):
+        return Harm.WHERE, f"GPS detail ({name})"
+    return (Harm.DEVICE, "serial number of the camera") if name.endswith("SerialNumber") else None
+
+
+def _region(item: Property, notes: Notes) -> bool:
+    """A face or another region that somebody or something marked; its corners are no news."""
+    if item.name == "Name":
+        notes.say(Harm.WHO, "tagged face", item.value, source="XMP")
+    elif item.name in NAMES:
+        notes.say(*NAMES[item.name], item.value, source="XMP")
+    elif item.name == "Rectangle" or (item.name == "Type" and item.value == "Face"):
+        notes.say(Harm.WHO, "region of a face", "marked", source="XMP")
     return True
 
 
