@@ -6,11 +6,27 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
 
 from cloak.errors import OutputError, TooLargeError, UnreadablePhotoError, WriteError
 from cloak.names import shown
+
+
+class Sync(Enum):
+    """What a write waits for, and so what may be missing after a power cut; a crash of the program harms nothing.
+
+    Attributes:
+        ALL: content and name are on the disk.
+        CONTENT: the content is: the file may not be there, but is never half a file. For many files at once; call
+            `sync_folder` when they are done.
+        NOTHING: the file may be there and empty.
+    """
+
+    ALL = "all"
+    CONTENT = "content"
+    NOTHING = "nothing"
 
 
 def check_regular(path: Path) -> os.stat_result:
@@ -56,7 +72,7 @@ def write(
     overwrite: bool = False,
     check: Callable[[BinaryIO], None] | None = None,
     modified: int | None = None,
-    durable: bool = True,
+    sync: Sync = Sync.ALL,
 ) -> None:
     """Write a file, whole or in pieces, by way of a temporary one in the same folder, synced and renamed.
 
@@ -69,7 +85,7 @@ def write(
         overwrite: replace a file that is there already.
         check: called with the temporary file before it gets its name; what it raises ends the write.
         modified: when the file is to say it was last changed, in nanoseconds since 1970; None for now.
-        durable: wait until the new name is on the disk, too; False if the caller calls `sync` for many files at once.
+        sync: what to wait for.
 
     Raises:
         WriteError: it exists and may not be overwritten, the disk is full, the folder is not writable.
@@ -83,12 +99,13 @@ def write(
                 file.flush()
                 if check:
                     check(file)
-                os.fsync(file.fileno())
+                if sync is not Sync.NOTHING:
+                    os.fsync(file.fileno())
             if modified is not None:
                 os.utime(temporary, ns=(modified, modified))
             _move(temporary, path, overwrite=overwrite)
-        if durable:
-            sync(path.parent)
+        if sync is Sync.ALL:
+            sync_folder(path.parent)
     except OSError as error:
         raise WriteError(f"cannot write {shown(path)}: {_reason(error)}; nothing was left behind") from error
 
@@ -142,7 +159,7 @@ def _move(temporary: Path, path: Path, *, overwrite: bool) -> None:
         temporary.replace(path)
 
 
-def sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make new names in a folder durable, where the system can. After a power cut, they may be missing otherwise."""
     if os.name != "posix":
         return

@@ -101,7 +101,7 @@ def strip_photos(jobs: Sequence[Job], config: StripConfig | None = None) -> Gene
         pool.shutdown(cancel_futures=True)
         if not config.dry_run:
             for folder in {job.target.parent for job in jobs}:
-                files.sync(folder)
+                files.sync_folder(folder)
 
 
 def _strip(job: Job, config: StripConfig) -> Stripped:
@@ -117,7 +117,9 @@ def _copied(job: Job, config: StripConfig) -> Stripped:
         planned = preview(job.source, config.keep)
     else:
         time = _modified(job, config)
-        planned = rewrite(job.source, job.target, config.keep, overwrite=config.overwrite, modified=time, durable=False)
+        planned = rewrite(
+            job.source, job.target, config.keep, overwrite=config.overwrite, modified=time, sync=files.Sync.CONTENT
+        )
     return Stripped(job=job, removed=planned.removed, kept=planned.kept)
 
 
@@ -130,7 +132,7 @@ def _encoded(job: Job, config: StripConfig) -> Stripped:
     data = encode(strip(photo))
     if not config.dry_run:
         time = _modified(job, config)
-        files.write(job.target, data, overwrite=config.overwrite, modified=time, durable=False)
+        files.write(job.target, data, overwrite=config.overwrite, modified=time, sync=files.Sync.CONTENT)
     return Stripped(job=job, removed=photo.found)
 
 

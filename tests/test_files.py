@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cloak.container import Container
 from cloak.errors import TooLargeError, UnreadablePhotoError, UsageError, WriteError
-from cloak.files import read, write
+from cloak.files import Sync, read, write
 from cloak.names import NamePolicy, shown
 from cloak.sources import Source, find_photos
 from cloak.targets import plan, single
@@ -186,6 +186,15 @@ def test_a_file_says_that_it_was_changed_now_or_when_it_is_told(tmp_path):
     write(tmp_path / "now.jpg", b"new")
     write(tmp_path / "then.jpg", b"new", modified=10**18)
     assert (tmp_path / "then.jpg").stat().st_mtime_ns == 10**18 < (tmp_path / "now.jpg").stat().st_mtime_ns
+
+
+@posix
+@pytest.mark.parametrize(("sync", "waits"), [(Sync.ALL, 2), (Sync.CONTENT, 1), (Sync.NOTHING, 0)])
+def test_a_write_waits_for_as_much_as_it_is_told(tmp_path, monkeypatch, sync, waits):
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    write(tmp_path / "a.jpg", b"new", sync=sync)
+    assert len(synced) == waits
 
 
 @posix

@@ -61,7 +61,7 @@ def rewrite(
     *,
     overwrite: bool = False,
     modified: int | None = None,
-    durable: bool = True,
+    sync: files.Sync = files.Sync.ALL,
 ) -> Plan:
     """Write a copy of a photo without its metadata, its coded pixels untouched, whatever its size.
 
@@ -73,7 +73,7 @@ def rewrite(
         keep: what may stay beside the picture.
         overwrite: replace a file that is there already.
         modified: see `cloak.files.write`.
-        durable: see there.
+        sync: see there.
 
     Returns:
         what was written, and the names of what was left out.
@@ -88,7 +88,7 @@ def rewrite(
     with _opened(path) as source:
         planned = plan(source, keep)
         content = planned.blocks(source)
-        files.write(target, content, overwrite=overwrite, check=_scan, modified=modified, durable=durable)
+        files.write(target, content, overwrite=overwrite, check=_scan, modified=modified, sync=sync)
     return planned
 
 
