@@ -359,3 +359,14 @@ def test_memory_does_not_grow_with_the_picture():
 def test_xmp_and_exif_are_named_even_where_no_item_refers_to_them():
     items = [coded(), Item(b"Exif", bytes(4) + exif()), Item(b"mime", xmp(), about=b"application/rdf+xml\0")]
     assert set(GOES) <= set(stripped(build(items))[1].removed)
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [b"\0\0\0\3SEFT" + SECRET, bytes(9) + SECRET, b"\0\0\0\1abcd" + bytes(8), box(b"ftyp", b"mp42") + box(b"moov")],
+)
+def test_what_follows_the_last_box_is_named_whatever_it_is(tail):
+    data = build([coded()])
+    written, planned = stripped(data + tail)
+    assert planned.removed == (blocks.TRAILER,)
+    assert written == stripped(data)[0]

@@ -7,9 +7,10 @@ Source: ISO/IEC 14496-12:2022; ISO/IEC 23008-12:2022 (HEIF); AV1 image file form
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from cloak.errors import UnreadablePhotoError
 from cloak.image import blocks
 from cloak.image.strip.base import Keep, Piece, Plan, Source
 from cloak.image.strip.isobmff_bits import Units
@@ -21,10 +22,11 @@ from cloak.image.strip.isobmff_names import UNUSED, has_gaps, in_box, in_items, 
 from cloak.image.strip.isobmff_properties import Properties
 from cloak.image.strip.isobmff_write import Layout, write_meta
 
-SEQUENCES = frozenset(b"avis msf1 hevc hevx hevm hevs".split())
+SEQUENCES = frozenset(b"avis hevc hevx hevm hevs msf1".split())
 """Brands of image sequences."""
-STILLS = frozenset(b"heic heix heim heis avif mif1 mif2".split())
+STILLS = frozenset(b"avif heic heix heim heis mif1 mif2".split())
 """Brands of files that hold a still picture."""
+_VAGUE = frozenset({b"msf1", b"mif1", b"mif2"})  # which do not say how it is coded
 _PROFILES = b"avio miaf MA1A MA1B MiHA MiHB MiHE MiPr 1pic"
 _GENERAL = b"isom iso2 iso3 iso4 iso5 iso6 iso7 iso8 iso9 isoa isob isoc mp41 mp42"
 BRANDS = SEQUENCES.union(STILLS, _PROFILES.split(), _GENERAL.split())
@@ -88,14 +90,13 @@ def plan(source: Source, keep: Keep) -> Plan:
         for _, pieces in sequence.pieces:
             store.add(pieces, again=True)
     still = _read_still(source, found, properties, units, store)
-    untrue = STILLS if still is None else SEQUENCES if movie is None else frozenset()
-    brands = [brand for brand in found.brands if brand not in untrue]
-    if not brands or (still is None and movie is None):
+    if still is None and movie is None:
         raise unsupported("a film") if found.movie else damaged("no picture in it")
     report.removed.update(name for box in found.others for name in in_box(source, box))
     uses = [*(used(source, still.meta) if still else ()), *(span for track in tracks for _, span in track.samples)]
     if (found.movie is None or (movie and movie.whole)) and has_gaps(found.stores, uses):
         report.removed.add(UNUSED)
+    brands = _true_brands(found.brands, still, movie)
     head = _head(brands, still, (movie, sequences, starts), store.size)
     return Plan(
         (head, *joined(store.pieces)), tuple(sorted(report.removed, key=str.casefold)), tuple(sorted(report.kept))
@@ -104,15 +105,8 @@ def plan(source: Source, keep: Keep) -> Plan:
 
 def _read(source: Source, report: Report) -> _Found:
     found = _Found()
-    position = 0
-    for _ in range(_MOST_BOXES):
-        if position >= source.size:
-            break
-        if (found.meta or found.movie) and source.size - position < 8:
-            report.removed.add(blocks.TRAILER)
-            break
-        box = header(source, position, source.size)
-        if not position and box.kind == b"ftyp":
+    for box in _top(source, found, report):
+        if not box.start and box.kind == b"ftyp":
             found.brands = _brands(content(source, box))
         elif box.kind == b"meta" and found.meta is None:
             found.meta = box
@@ -120,18 +114,38 @@ def _read(source: Source, report: Report) -> _Found:
             found.movie = box
         elif box.kind == b"moof":
             raise unsupported("a fragmented image sequence")
-        elif box.end > source.size and box.kind != b"mdat":
-            report.removed.add(blocks.TRAILER)
         elif box.kind == b"mdat":
             found.stores.append(box)
         else:
             found.others.append(box)
-        position = box.end
-    else:
-        raise unsupported(f"a file of more than {_MOST_BOXES} boxes")
     if not found.brands:
         raise damaged("no file type box that we know")
     return found
+
+
+def _top(source: Source, found: _Found, report: Report) -> Iterator[Box]:
+    """The boxes of the file, up to where what follows the pictures is no box, or another file."""
+    position = 0
+    for _ in range(_MOST_BOXES):
+        if position >= source.size:
+            return
+        try:
+            box = header(source, position, source.size)
+        except UnreadablePhotoError:
+            if found.meta is None and found.movie is None:
+                raise
+            box = None
+        if box is None or not _belongs(box, source.size):
+            report.removed.add(blocks.TRAILER)
+            return
+        yield box
+        position = box.end
+    raise unsupported(f"a file of more than {_MOST_BOXES} boxes")
+
+
+def _belongs(box: Box, end: int) -> bool:
+    whole = box.end <= end or box.kind == b"mdat"
+    return whole and box.kind.isascii() and box.kind.isalnum() and not (box.start and box.kind == b"ftyp")
 
 
 def _brands(body: bytes) -> list[bytes]:
@@ -168,6 +182,18 @@ def _read_still(source: Source, found: _Found, properties: Properties, units: Un
             places.append(Layout(True, stored, len(item.recipe)))
             stored += len(item.recipe)
     return _Still(meta, meta.primary, kept, written, places)
+
+
+def _true_brands(brands: Sequence[bytes], still: _Still | None, movie: Movie | None) -> list[bytes]:
+    """The brands of what is left, at least one of which says how it is coded."""
+    untrue = STILLS if still is None else SEQUENCES if movie is None else frozenset()
+    listed = [brand for brand in brands if brand not in untrue]
+    if any(brand in (SEQUENCES | STILLS) - _VAGUE for brand in listed):
+        return listed
+    if movie is not None:
+        return [b"avis" if movie.tracks[0].entries[0].kind == b"av01" else b"hevc", *listed]
+    coded = {item.kind for item in still.written} if still is not None else set()
+    return [b"avif" if b"av01" in coded else b"heic", *listed]
 
 
 def _head(

@@ -138,6 +138,8 @@ def read_track(source: Source, track: Track, report: Report) -> list[Box]:
     _check_here(source, _inside(source, details, b"dinf").get(b"dref"))
     table = _inside(source, details, b"stbl")
     track.entries = list(_entries(source, _part(table, b"stsd"), report))
+    if not track.entries:
+        raise damaged("frames that are not said how to decode")
     sizes = _sizes(source, table)
     track.samples = list(_samples(source, table, sizes, len(track.entries)))
     _timing(source, table, track)
