@@ -198,3 +198,24 @@ def test_neither_help_nor_a_run_waits_for_pytorch_or_pillow(examples, arguments)
     command = [sys.executable, "-c", code, "strip", *arguments]
     run = subprocess.run(command, cwd=examples, capture_output=True, text=True, check=True)
     assert run.stderr == "[]\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_an_interrupted_run_says_where_it_stopped_and_leaves_nothing_half_done(examples, tmp_path):
+    data = (examples / "phone.jpg").read_bytes()
+    (tmp_path / "in").mkdir()
+    for number in range(2000):
+        (tmp_path / "in" / f"{number}.jpg").write_bytes(data)
+    command = [sys.executable, "-u", "-m", "cloak.cli.main", "strip", tmp_path / "in", "-o", tmp_path / "out"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(2)
+        rest, errors = process.communicate()
+    assert process.returncode == 1, errors
+    assert "no file is half written." in rest
+    written = list((tmp_path / "out").iterdir())
+    assert 1 <= len(written) < 2000
+    assert {path.suffix for path in written} == {".jpg"}
+    for path in written:
+        scan(path.read_bytes())
