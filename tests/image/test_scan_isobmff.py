@@ -107,6 +107,7 @@ def test_what_passes_is_what_would_be_written(name, value, data):
     [
         ("moving", b"mvhd", 8, b"\x01"),
         ("moving", b"tkhd", 19, b"\x01"),
+        ("moving", b"mvhd", 50, b"\x01"),  # the matrix
         ("moving", b"mdhd", 4, b"\x01"),
         ("moving", b"mdhd", 32, b"\x15\xc7"),  # a language
         ("moving", b"mvhd", 38, b"\x01"),

@@ -310,5 +310,16 @@ def test_what_follows_a_sequence_is_named():
     assert io.BytesIO(written).read(12)[4:] == b"ftypavis"
 
 
-def test_the_shape_of_a_track_stays():
-    assert UNITY in stripped(animation())[0]
+@pytest.mark.parametrize(
+    ("matrix", "stays"),
+    [
+        ((0, 1, 0, -1, 0, 0, 40, 0), True),  # turned, and moved back into sight
+        ((-1, 0, 0, 0, 1, 0, 0, 7), True),
+        ((1, 0, 3, 0, 1, 0, 0, 0), False),
+        ((2, 0, 0, 0, 1, 0, 0, 0), False),
+    ],
+)
+def test_the_way_up_of_a_track_stays_and_what_makes_no_sense_goes(matrix, stays):
+    stored = struct.pack(">9i", *(value << 16 for value in matrix), 1 << 30)
+    data = animation().replace(UNITY, stored)
+    assert stripped(data)[0].count(stored if stays else UNITY) == 3

@@ -35,7 +35,7 @@ def check_tracks(data: memoryview, movie: Box) -> set[Span]:
     table.expect(bytes(16))  # no dates
     table.take(4 + 8)
     table.expect(b"\0\1\0\0\1\0" + bytes(10))
-    table.take(36)
+    _check_matrix(table)
     table.expect(bytes(24) + (count + 1).to_bytes(4, "big"))
     table.end()
     spans: set[Span] = set()
@@ -55,7 +55,8 @@ def _track(data: memoryview, box: Box, number: int, count: int) -> set[Span]:
     table.expect(bytes(8))
     table.take(4)
     table.expect(bytes(4))
-    table.take(36 + 8)
+    _check_matrix(table)
+    table.take(8)
     table.end()
     linked = b""
     if "tref" in found:
@@ -71,6 +72,13 @@ def _track(data: memoryview, box: Box, number: int, count: int) -> set[Span]:
         table.take(20 * table.uint(4))
         table.end()
     return _media(data, found["mdia"], helps=b"auxl" in linked)
+
+
+def _check_matrix(table: Table) -> None:
+    """Check that pictures are turned by quarters, mirrored and moved, and nothing else."""
+    values = [int.from_bytes(table.take(4), "big", signed=True) for _ in range(9)]
+    if not {abs(values[index]) for index in (0, 1, 3, 4)} <= {0, 1 << 16} or values[2::3] != [0, 0, 1 << 30]:
+        raise residue("a track that is distorted")
 
 
 def _media(data: memoryview, box: Box, *, helps: bool) -> set[Span]:

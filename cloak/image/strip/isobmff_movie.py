@@ -24,7 +24,7 @@ from cloak.image.strip.isobmff_boxes import (
 )
 from cloak.image.strip.isobmff_names import SOUND, in_box
 from cloak.image.strip.isobmff_properties import ALPHA, Properties, auxiliary
-from cloak.image.strip.isobmff_tracks import CODED, Track, duration, head, read_track, times
+from cloak.image.strip.isobmff_tracks import CODED, Track, duration, head, matrix, read_track, times
 
 _UNDETERMINED = 0x55C4  # "und", the language of nobody
 _HERE = write_full(b"dref", struct.pack(">I", 1), write_full(b"url ", flags=1))
@@ -110,7 +110,7 @@ def _header(source: Source, box: Box, report: Report) -> Movie:
     width = times(data, report)
     timescale, length = data.number(4), duration(data, width)
     data.take(16)  # rate and volume
-    return Movie(timescale, length, data.take(36), [])
+    return Movie(timescale, length, matrix(data), [])
 
 
 def _name(track: Track) -> Iterator[str]:

@@ -3,6 +3,7 @@
 Source: ISO/IEC 14496-12:2022, sections 8.3 to 8.8; ISO/IEC 23008-12:2022, section 7.
 """
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ CODED = {b"hvc1": b"hvcC", b"hev1": b"hvcC", b"av01": b"av1C"}
 
 _MOST_SAMPLES = 200_000  # more than two hours
 _ENTRY_HEADER = 78
+_AS_IT_IS = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 
 
 @dataclass(slots=True)
@@ -92,6 +94,15 @@ def duration(data: Fields, width: int) -> int:
     return UNKNOWN if value == (1 << 8 * width) - 1 else value
 
 
+def matrix(data: Fields) -> bytes:
+    """How pictures are placed: turned by quarters, mirrored and moved; as they are, where it says anything else."""
+    values = struct.unpack(">9i", data.take(36))
+    turned = all(abs(value) in {0, 1 << 16} for value in (*values[:2], *values[3:5]))
+    if turned and not values[2] and not values[5] and values[8] == 1 << 30:
+        return struct.pack(">9i", *values)
+    return _AS_IT_IS
+
+
 def head(source: Source, box: Box, report: Report) -> Track:
     """Read who a track is: enough to decide whether it is kept.
 
@@ -109,7 +120,7 @@ def head(source: Source, box: Box, report: Report) -> Track:
     data.take(8)
     track.layer = data.take(4)
     data.take(4)
-    track.shape = data.take(44)
+    track.shape = matrix(data) + data.take(8)
     if b"tref" in parts:
         for link in boxes(source, parts[b"tref"].body, parts[b"tref"].end):
             targets = fields(source, link)
