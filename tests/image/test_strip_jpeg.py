@@ -171,6 +171,12 @@ def test_what_only_looks_like_a_header_goes():
         assert written == stripped(PLAIN)[0]
 
 
+def test_empty_tables_go():
+    written, planned = stripped(inserted(PLAIN, segment(0xDB, b""), segment(0xC4, b"")))
+    assert written == stripped(PLAIN)[0]
+    assert planned.removed == ("private segment (C4)", "private segment (DB)")
+
+
 def test_headers_behind_the_first_scan_do_not_count():
     first = next(piece.end for piece in jpeg_segments(PROGRESSIVE) if piece.kind == b"\xda")
     late = [segment(0xE1, b"Exif\0\0" + exif(6)), segment(0xEE, b"Adobe\0\x64\0\0\0\0\0"), *in_parts(profile())]

@@ -125,7 +125,9 @@ def test_frames_are_numbered_anew_where_chunks_of_theirs_go():
     assert planned.removed == ("data after the end of the image",)
 
 
-def test_an_animation_that_announces_none_is_a_still_picture():
+def test_an_animation_that_announces_no_frames_or_has_none_is_a_still_picture():
+    alone = inserted(PLAIN, chunk(b"acTL", struct.pack(">II", 2, 0)))
+    assert stripped(alone)[0] == stripped(PLAIN)[0]
     data = replaced(MOVING, b"acTL", chunk(b"acTL", bytes(8)))
     written, planned = stripped(data)
     assert set(kinds(written)) == {b"IHDR", b"IDAT", b"IEND"}

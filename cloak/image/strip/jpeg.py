@@ -167,6 +167,8 @@ def _keep(source: Source, segment: _Segment, found: _Found) -> bool:
             raise _damaged("a picture without a width")
         found.components, found.lines = payload[6::3], int.from_bytes(payload[1:3], "big")
     elif marker in {_DHT, _DQT, _DAC, _DRI}:
+        if not payload and marker != _DRI:
+            return False
         if not _are_tables(marker, payload):
             raise _damaged(f"tables without their exact size at byte {segment.start}")
     elif marker == _DNL:

@@ -103,8 +103,12 @@ def _read(source: Source) -> tuple[_Found, bytes]:
     if found.still is None or (found.header.colour == 3 and b"PLTE" not in found.front):
         raise damaged("no pixels, or no palette for them")
     frames = sum(bool(picture.control) for picture in found.pictures)
-    if found.animation and frames != int.from_bytes(found.animation[:4], "big"):
-        raise damaged(f"{frames} frames of {int.from_bytes(found.animation[:4], 'big')}")
+    announced = int.from_bytes(found.animation[:4], "big")
+    if not frames and found.animation:  # decoders show the still picture
+        found.animation = b""
+        found.removed.add("private chunk (acTL)")
+    elif frames != announced:
+        raise damaged(f"{frames} frames of {announced}")
     found.removed.update(behind(source, last.end + 4))
     return found, head
 
