@@ -59,7 +59,7 @@ def plan(source: Source, keep: Keep) -> Plan:
         UnsupportedPhotoError: its profile cannot be rewritten (see `cloak.image.profiles`).
     """
     found = _read(source)
-    kept = []
+    kept: list[str] = []
     profile = b""
     if found.profile is not None:
         content = source.read(found.profile.start, found.profile.end - found.profile.start)
