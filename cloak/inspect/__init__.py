@@ -66,7 +66,7 @@ def _scan(data: Buffer, notes: Notes) -> None:
     try:
         scan(data)
     except ResidueError as error:
-        notes.say(Harm.TRAVELS, "something that a clean file does not have", str(error), source="strict reader")
+        notes.say(Harm.TRAVELS, "not part of a clean file", str(error), source="strict reader")
 
 
 __all__ = ["HEADINGS", "Embedded", "Finding", "Harm", "Inspection", "inspect"]

@@ -26,5 +26,6 @@ def read(kind: str, block: bytes | memoryview, notes: Notes) -> None:
         notes: where to write down what it says.
     """
     with notes.reading(f"the {kind} block"):
+        notes.spend(len(block))
         reader: Reader = import_module(f"cloak.inspect.{_MODULES[kind]}").read
         reader(memoryview(block), notes)

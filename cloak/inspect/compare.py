@@ -21,7 +21,8 @@ DIFFERS = 0.12
 OTHER_KINDS = frozenset({"depth map", "gain map"})
 """Pictures that are meant to look different."""
 
-MOST_PIXELS = 100_000_000
+MOST_PIXELS = 60_000_000
+"""Of a picture that is decoded as a whole; JPEG pictures are decoded smaller."""
 _WORKING = 640
 _LARGEST_FILE = 1 << 28
 _SHAPE = 0.04
@@ -45,14 +46,16 @@ def compare(data: Buffer, container: Container, notes: Notes) -> None:
     main = opened(bytes(data[:_LARGEST_FILE]), container) if len(data) <= _LARGEST_FILE else None
     if main is not None:
         _sizes(main.info["original"], notes)
+    left = MOST_PIXELS
     for picture in notes.pictures:
-        small = opened(picture.data, None)
+        small = opened(picture.data, None, most=left)
         if small is None:
             notes.say(
                 Harm.CROPPED, picture.what, f"{len(picture.data):,} bytes, cannot be shown", source=picture.source
             )
             continue
         picture.size = small.info["original"]
+        left -= picture.size[0] * picture.size[1] // 4
         if main is not None:
             picture.difference, picture.turns = difference(main, small)
             picture.differs = picture.difference > DIFFERS and picture.what not in OTHER_KINDS
@@ -76,7 +79,7 @@ def _sizes(size: tuple[int, int], notes: Notes) -> None:
         notes.say(Harm.CROPPED, "size before it was changed", text, source="EXIF")
 
 
-def opened(data: bytes, container: Container | None) -> Image.Image | None:
+def opened(data: bytes, container: Container | None, *, most: int = MOST_PIXELS) -> Image.Image | None:
     """A picture as RGB of at most `_WORKING` pixels a side, as stored, or None where no decoder can show it.
 
     Its size in the file is in ``info["original"]``, its orientation in ``info["turned"]``.
@@ -90,19 +93,19 @@ def opened(data: bytes, container: Container | None) -> Image.Image | None:
                 import pillow_heif  # noqa: PLC0415 -- slow to load
 
                 pillow_heif.register_heif_opener(thumbnails=False)
-            return _opened(data)
+            return _opened(data, most)
     except Exception:  # noqa: BLE001, RUF100 -- whatever a decoder raises, this picture cannot be shown
         return None
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = truncated
 
 
-def _opened(data: bytes) -> Image.Image | None:
+def _opened(data: bytes, most: int) -> Image.Image | None:
     with Image.open(io.BytesIO(data)) as image:
         size = image.size
-        if size[0] * size[1] > MOST_PIXELS:
-            return None
         image.draft("RGB", (_WORKING, _WORKING))
+        if image.size[0] * image.size[1] > most:
+            return None
         turned = image.getexif().get(0x0112, 1)
         small = image.convert("RGB") if image.mode != "RGBA" else image.convert("RGBA").convert("RGB")
         small.thumbnail((_WORKING, _WORKING))

@@ -12,6 +12,9 @@ _MAKER_NOTE, _PRIVATE, _COMMENT = 0x927C, 0xC634, 0x9286
 _NESTED = {0x02BC: "XMP", 0x83BB: "IPTC", 0x8649: "Photoshop", 0x8773: "colour profile", 0xC51B: "IPTC"}
 _GEOTIFF = (0x830E, 0x8482, 0x85D8, 0x87AF)
 _CHARACTERS = {b"UNICODE\0": "", b"ASCII\0\0\0": "ascii", b"JIS\0\0\0\0\0": "iso2022_jp"}
+_COST = 500
+"""Of a tag, in `Notes.spend`."""
+
 _THUMBNAIL, _THUMBNAIL_SIZE = 0x0201, 0x0202
 
 
@@ -30,6 +33,7 @@ def read(block: memoryview, notes: Notes, *, source: str = "EXIF", container: bo
             break
     directories: dict[tuple[int, str], dict[int, Tag]] = {}
     for tag in walk(block):
+        notes.spend(_COST)
         directories.setdefault((tag.page, tag.directory), {}).setdefault(tag.number, tag)
     if not directories:
         notes.say(Harm.TRAVELS, "EXIF block that cannot be read", f"{len(block):,} bytes", source=source)

@@ -20,6 +20,7 @@ LARGEST_PICTURE = 1 << 25
 _DEEPEST = 5
 _PICTURE_BYTES = 1 << 27
 _MOST_BLOCKS = 3_000
+_MOST_WORK = 1 << 27
 
 
 class Harm(StrEnum):
@@ -139,6 +140,7 @@ class Notes:
     _depth: int = 0
     _blocks: int = 0
     _bytes: int = 0
+    _work: int = 0
     _seen: set[int] = field(default_factory=set)
 
     def say(self, harm: Harm, what: str, value: object = "", *, source: str, counts: bool = True) -> None:
@@ -152,6 +154,16 @@ class Notes:
             sources.append(source)
         if not counts:
             self._uncounted.add(key)
+
+    def spend(self, work: int) -> None:
+        """Pay for work on one photo: about one unit a byte that is unpacked or parsed.
+
+        Raises:
+            StructureError: more than honest photos need; it ends the block.
+        """
+        self._work += work
+        if self._work > _MOST_WORK:
+            raise StructureError("more in it than is looked at")
 
     def damaged(self, reason: str) -> None:
         """Note that something could not be read."""
@@ -173,14 +185,16 @@ class Notes:
     @contextmanager
     def reading(self, block: str) -> Iterator[None]:
         """Read one block: what is damaged in it is noted, and does not keep the others from being read."""
-        if self._depth >= _DEEPEST or self._blocks >= _MOST_BLOCKS:
+        if self._depth >= _DEEPEST:
             raise StructureError("blocks in blocks without end")  # it ends the block around this one
+        if self._blocks >= _MOST_BLOCKS:
+            raise StructureError(f"more than {_MOST_BLOCKS:,} blocks")
         self._depth += 1
         self._blocks += 1
         try:
             yield
         except Exception as error:  # noqa: BLE001, RUF100 -- whatever it is, this block is damaged and no other
-            self.damaged(f"{block} is damaged ({clean(str(error), 100) or type(error).__name__})")
+            self.damaged(f"{block} could not be read to its end ({clean(str(error), 100) or type(error).__name__})")
         finally:
             self._depth -= 1
 

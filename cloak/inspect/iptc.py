@@ -41,12 +41,15 @@ _NAMES = {
 }
 _DATES = {(30, 35): "released", (55, 60): "created", (62, 63): "digitised", (37, 38): "expires"}
 _MOST = 5_000
+_COST = 200
+"""Of a record, in `Notes.spend`."""
 
 
 def read(block: memoryview, notes: Notes) -> None:
     """Say what records say."""
     position, values, others, utf8 = 0, dict[int, str](), 0, False
     for _ in range(_MOST):
+        notes.spend(_COST)
         start = bytes(block[position : position + 64]).find(b"\x1c")  # some writers pad
         if start < 0 or position + start + 5 > len(block):
             break

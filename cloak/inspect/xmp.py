@@ -20,6 +20,7 @@ _LARGEST = 1 << 26
 _MOST = 20_000
 _DEEPEST = 60
 _LONGEST = 1 << 24
+_SEARCHED = 1 << 22
 _ATTRIBUTE = re.compile(r"""\b([\w-]{1,40}):([\w.-]{1,80})\s{0,4}=\s{0,4}(?:"([^"<]{1,20000})"|'([^'<]{1,20000})')""")
 _ELEMENT = re.compile(r"<([\w-]{1,40}):([\w.-]{1,80})[^<>]{0,2000}>([^<]{1,20000})<")
 
@@ -61,7 +62,7 @@ def properties(block: bytes | memoryview) -> tuple[list[Property], str]:
         reader.parse(re.sub(r"^<\?xml[^>]{0,200}\?>", "", text))
     except (expat.ExpatError, StructureError) as error:
         known = {(item.name, item.value) for item in reader.found}
-        extra = [item for item in _searched(text) if (item.name, item.value) not in known]
+        extra = [item for item in _searched(text[:_SEARCHED]) if (item.name, item.value) not in known]
         return reader.found + extra, str(error)
     return reader.found, "larger than is read" if len(block) > _LARGEST else ""
 

@@ -14,12 +14,15 @@ _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 _BLOCKS = {b"XMP DataXMP": "XMP", b"ICCRGBG1012": "colour profile", b"C2PA_GIF\x01\x00\x00": "content credentials"}
 _XMP_TRAILER = 257
 _LARGEST = 1 << 25
+_MOST = 1_000_000
 
 
 def read(data: Buffer, notes: Notes) -> None:
     """Say what a GIF says, and what follows it."""
     position = 13 + _table(data[10:11])
-    while position < len(data):
+    for _ in range(_MOST):
+        if position >= len(data):
+            break
         kind = data[position]
         if kind == _TRAILER:
             if position + 1 < len(data):

@@ -21,6 +21,7 @@ _PROFILE = b"ICC_PROFILE\0"
 _PHOTOSHOP = (b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:")
 _JFXX_JPEG = 0x10
 _LARGEST = 1 << 26
+_MOST = 200_000
 _PICTURE_INFO = {
     "serial#": (Harm.DEVICE, "serial number of the camera"),
     "serialnumber": (Harm.DEVICE, "serial number of the camera"),
@@ -60,7 +61,7 @@ def read_picture(data: Buffer, start: int, notes: Notes) -> int:
 
 def segments(data: Buffer, position: int) -> Iterator[tuple[int, int, int]]:
     """Yield marker, start and end of the content of each segment up to the end marker, over whatever lies between."""
-    while True:
+    for _ in range(_MOST):
         found = search(_MARKER, data, position)
         if found is None:
             return

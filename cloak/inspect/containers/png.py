@@ -31,7 +31,7 @@ _PLAIN = frozenset(
     }
     | {b"fdAT", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi", b"sPLT", b"pHYs"}
 )
-_LARGEST = 1 << 25
+_LARGEST = 1 << 24
 _PROFILES = {
     b"exif": "EXIF",
     b"APP1": "EXIF",
@@ -62,6 +62,7 @@ _COPIED_WORDS = frozenset({"make", "model", "software", "artist", "copyright", "
 """What ImageMagick copies out of other blocks, and what of it is told like the rest."""
 
 _SIGNATURE = 8
+_MOST = 300_000
 
 
 def read(data: Buffer, notes: Notes) -> None:
@@ -88,7 +89,9 @@ def read(data: Buffer, notes: Notes) -> None:
 def _chunks(data: Buffer) -> Iterator[tuple[bytes, int, int]]:
     """Yield kind, start of the content, and the offset after the checksum."""
     position = _SIGNATURE
-    while position + 12 <= len(data):
+    for _ in range(_MOST):
+        if position + 12 > len(data):
+            return
         size, kind = int.from_bytes(data[position : position + 4], "big"), bytes(data[position + 4 : position + 8])
         end = position + 12 + size
         if end > len(data):
@@ -103,9 +106,9 @@ def _chunk(kind: bytes, content: bytes, notes: Notes) -> bool:
         if kind == b"eXIf":
             blocks.read("EXIF", content, notes)
         elif kind == b"zxIf":
-            blocks.read("EXIF", _inflated(content[5:] if content[:1] == b"\0" else content), notes)
+            blocks.read("EXIF", _inflated(content[5:] if content[:1] == b"\0" else content, notes), notes)
         elif kind == b"iCCP":
-            blocks.read("colour profile", _inflated(content.partition(b"\0")[2][1:]), notes)
+            blocks.read("colour profile", _inflated(content.partition(b"\0")[2][1:], notes), notes)
         elif kind == b"tIME" and len(content) >= 7:
             year, rest = int.from_bytes(content[:2], "big"), content[2:7]
             notes.say(Harm.WHEN, "changed", "{:04}-{:02}-{:02} {:02}:{:02}:{:02}".format(year, *rest), source="PNG")
@@ -121,10 +124,10 @@ def _chunk(kind: bytes, content: bytes, notes: Notes) -> bool:
 def _text(kind: bytes, content: bytes, notes: Notes) -> None:
     keyword, _, rest = content.partition(b"\0")
     if kind == b"zTXt":
-        rest = _inflated(rest[1:])
+        rest = _inflated(rest[1:], notes)
     elif kind == b"iTXt":
         packed, body = rest[:1] == b"\1", rest[2:].split(b"\0", 2)
-        rest = _inflated(body[-1]) if packed else body[-1]
+        rest = _inflated(body[-1], notes) if packed else body[-1]
     if keyword == b"XML:com.adobe.xmp":
         blocks.read("XMP", rest, notes)
     elif keyword.startswith(b"Raw profile type "):
@@ -170,6 +173,9 @@ def _raw_profile(name: bytes, text: bytes, notes: Notes) -> None:
         notes.say(Harm.TRAVELS, "data of an application", value, source="PNG text")
 
 
-def _inflated(packed: bytes) -> bytes:
+def _inflated(packed: bytes, notes: Notes) -> bytes:
     """Unpack, up to a size that no honest block has."""
-    return zlib.decompressobj().decompress(packed, _LARGEST)
+    notes.spend(len(packed))
+    content = zlib.decompressobj().decompress(packed, _LARGEST)
+    notes.spend(len(content))
+    return content

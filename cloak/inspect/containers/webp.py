@@ -10,6 +10,8 @@ from cloak.inspect.finding import Harm, Notes
 _PLAIN = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"})
 _BLOCKS = {b"EXIF": "EXIF", b"XMP ": "XMP", b"ICCP": "colour profile", b"C2PA": "content credentials"}
 _LARGEST = 1 << 26
+_COST = 500
+"""Of a chunk, in `Notes.spend`."""
 
 
 def read(data: Buffer, notes: Notes) -> None:
@@ -27,6 +29,7 @@ def read(data: Buffer, notes: Notes) -> None:
 def _chunks(view: memoryview, position: int, notes: Notes) -> None:
     others: dict[str, int] = {}
     while position + 8 <= len(view):
+        notes.spend(_COST)
         kind, size = bytes(view[position : position + 4]), int.from_bytes(view[position + 4 : position + 8], "little")
         content = view[position + 8 : position + 8 + size]
         if kind in _BLOCKS:
