@@ -370,3 +370,12 @@ def test_what_follows_the_last_box_is_named_whatever_it_is(tail):
     written, planned = stripped(data + tail)
     assert planned.removed == (blocks.TRAILER,)
     assert written == stripped(data)[0]
+
+
+def test_which_way_is_up_is_what_the_properties_say_and_not_what_exif_and_xmp_say():
+    # ISO/IEC 23008-12, annex A: the orientation in EXIF is to be ignored.
+    packet = xmp().replace(b"<rdf:Description", b'<rdf:Description tiff:Orientation="3"', 1)
+    said = [Item(b"Exif", bytes(4) + exif(6)), Item(b"mime", packet, about=b"application/rdf+xml\0")]
+    written, planned = stripped(build([coded(), *said]))
+    assert planned.kept == ()
+    assert written == stripped(build([coded()]))[0]

@@ -11,7 +11,7 @@ from cloak.image.structure import Cursor, StructureError
 
 _PARAMETERS = {b"hvc1": b"hvcC", b"hev1": b"hvcC", b"av01": b"av1C"}
 _PROPERTIES = frozenset({b"hvcC", b"av1C", b"colr", b"pasp", b"clap", b"clli", b"mdcv", b"auxi", b"ccst"})
-_MOST_SAMPLES = 200_000
+_MOST_SAMPLES = 100_000
 _UNDETERMINED = bytes.fromhex("55c40000")
 _HERE = bytes.fromhex("0000001c64726566 00000000 00000001 0000000c75726c20 00000001")
 _ENTRY = bytes(6) + b"\0\1" + bytes(16), bytes.fromhex("00480000 00480000 00000000 0001") + bytes(32), b"\xff\xff"

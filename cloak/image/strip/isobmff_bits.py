@@ -15,7 +15,7 @@ from cloak.image.strip.isobmff_boxes import Content, Fields, Report, damaged, jo
 
 MESSAGES = "messages of the encoder inside the picture"
 
-_MOST_UNITS = 300_000  # of one file; a film of an hour has some 100,000
+_MOST_UNITS = 200_000  # of one file: frames of almost an hour, and their alpha planes
 _PARAMETERS = frozenset({32, 33, 34})  # VPS, SPS, PPS
 _SLICES = frozenset({*range(10), *range(16, 22)})
 _PICTURE = _SLICES | _PARAMETERS

@@ -12,10 +12,11 @@ from itertools import accumulate
 from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image.strip.base import Piece, Source, Span
 
-LARGEST_TABLE = 1 << 20
-"""Bytes of a table that are read: enough for 65,535 tiles, or 200,000 frames."""
+LARGEST_TABLE = 2 << 20
+"""Bytes of a table that are read: enough for 65,535 tiles, or 100,000 frames."""
 LARGEST_PROFILES = 32 << 20
 """Bytes of the table of properties that are read: colour profiles are in it."""
+_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _MOST_BOXES = 100_000
 
 
@@ -140,6 +141,10 @@ class Fields:
     def number(self, size: int) -> int:
         """An unsigned number of `size` bytes, 0 for a size of 0."""
         return int.from_bytes(self.take(size), "big")
+
+    def numbers(self, count: int, size: int = 4) -> tuple[int, ...]:
+        """As many unsigned numbers of 1, 2, 4 or 8 bytes."""
+        return struct.unpack(f">{count}{_CODES[size]}", self.take(count * size))
 
     def version(self) -> tuple[int, int]:
         """Version and flags."""

@@ -28,7 +28,8 @@ from cloak.image.strip.isobmff_tracks import CODED, Track, duration, head, matri
 
 _UNDETERMINED = 0x55C4  # "und", the language of nobody
 _HERE = write_full(b"dref", struct.pack(">I", 1), write_full(b"url ", flags=1))
-_MOST_TRACKS = 8
+_MOST_TRACKS = 32
+_MOST_SEQUENCES = 4  # that are read: pictures and their alpha plane, twice
 _INSIDE = frozenset({b"colr", b"pasp", b"clap", b"clli", b"mdcv", b"auxi", b"av1C", b"hvcC"})
 
 
@@ -78,7 +79,10 @@ def read_movie(source: Source, box: Box, report: Report, *, sequence: bool) -> M
             others.append(child)
     if movie is None or len(tracks) > _MOST_TRACKS:
         raise damaged(f"a movie without a header, or of {len(tracks)} tracks")
-    for track in _chosen(tracks, report, sequence=sequence):
+    chosen = list(_chosen(tracks, report, sequence=sequence))
+    if len(chosen) > _MOST_SEQUENCES:
+        raise unsupported(f"{len(chosen)} image sequences in one file")
+    for track in chosen:
         others += read_track(source, track, report)
         if track.handler == b"pict" or _is_alpha(track):
             movie.tracks.append(track)

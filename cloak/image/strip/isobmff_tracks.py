@@ -16,7 +16,7 @@ UNKNOWN = (1 << 64) - 1
 CODED = {b"hvc1": b"hvcC", b"hev1": b"hvcC", b"av01": b"av1C"}
 """Sample entries, and the box that their decoder needs."""
 
-_MOST_SAMPLES = 200_000  # more than two hours
+_MOST_SAMPLES = 100_000  # almost an hour
 _ENTRY_HEADER = 78
 _AS_IT_IS = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 
@@ -124,7 +124,7 @@ def head(source: Source, box: Box, report: Report) -> Track:
     if b"tref" in parts:
         for link in boxes(source, parts[b"tref"].body, parts[b"tref"].end):
             targets = fields(source, link)
-            track.links[link.kind] = tuple(targets.number(4) for _ in range(targets.left // 4))
+            track.links[link.kind] = targets.numbers(targets.left // 4)
     media = _part(parts, b"mdia")
     handler = unique(source, media.body, media.end).get(b"hdlr")
     track.handler = source.read(handler.body + 8, 4) if handler is not None else b""
@@ -222,18 +222,19 @@ def _sizes(source: Source, table: dict[bytes, Box]) -> list[int]:
     if compact and width not in {8, 16}:
         raise unsupported(f"frames with sizes of {width} bits")
     if compact:
-        return [data.number(width // 8) for _ in range(count)]
-    return [width or data.number(4) for _ in range(count)]
+        return list(data.numbers(count, width // 8))
+    return [width] * count if width else list(data.numbers(count))
 
 
 def _samples(source: Source, table: dict[bytes, Box], sizes: list[int], entries: int) -> Iterator[tuple[int, Span]]:
     wide = b"stco" not in table
     data = fields(source, _part(table, b"co64" if wide else b"stco"))
     data.version()
-    chunks = [data.number(8 if wide else 4) for _ in range(data.number(4))]
+    chunks = data.numbers(data.number(4), 8 if wide else 4)
     data = fields(source, _part(table, b"stsc"))
     data.version()
-    runs = [(data.number(4), data.number(4), data.number(4)) for _ in range(data.number(4))]
+    listed = data.numbers(3 * data.number(4))
+    runs = list(zip(listed[::3], listed[1::3], listed[2::3], strict=True))
     index = 0
     for run, (first, count, entry) in enumerate(runs):
         last = runs[run + 1][0] if run + 1 < len(runs) else len(chunks) + 1
@@ -259,7 +260,7 @@ def _timing(source: Source, table: dict[bytes, Box], track: Track) -> None:
     if b"stss" in table:
         data = fields(source, table[b"stss"])
         data.version()
-        track.sync = [data.number(4) for _ in range(data.number(4))]
+        track.sync = list(data.numbers(data.number(4)))
         if any(not 0 < number <= count for number in track.sync) or sorted(set(track.sync)) != track.sync:
             raise damaged("frames to start from that are not there, or out of order")
 
@@ -268,8 +269,9 @@ def _runs(data: Fields, count: int) -> tuple[int, list[tuple[int, int]]]:
     """How many frames have which value, for exactly as many frames as there are."""
     version, _ = data.version()
     runs = []
-    for _ in range(data.number(4)):
-        length, value = min(data.number(4), count), data.number(4)
+    listed = data.numbers(2 * data.number(4))
+    for stated, value in zip(listed[::2], listed[1::2], strict=True):
+        length = min(stated, count)
         count -= length
         if length:
             runs.append((length, value))
