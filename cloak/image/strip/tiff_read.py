@@ -112,7 +112,7 @@ def directories(source: Source) -> tuple[str, list[Directory]]:
     found: list[Directory] = []
     seen: set[int] = set()
     budget = source.size  # directories that overlap would be read again and again
-    while offset and offset not in seen and (not found or offset + 2 <= source.size):
+    while offset and offset not in seen:
         seen.add(offset)
         directory = read(source, order, offset)
         budget -= 2 + 12 * len(directory.entries)
