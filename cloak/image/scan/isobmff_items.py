@@ -211,7 +211,7 @@ def _recipes(items: dict[int, _Item], stored: memoryview, data: memoryview) -> I
 
 def _check_recipe(item: _Item, content: bytes) -> None:
     cursor = Cursor(memoryview(content))
-    version, flags = cursor.uint(1), cursor.uint(1 if item.kind == b"grid" else 3)
+    version, flags = cursor.uint(1), cursor.uint(1)
     wide = 4 if flags else 2
     if item.kind == b"grid":
         tiles = (cursor.uint(1) + 1) * (cursor.uint(1) + 1)
