@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,9 +16,11 @@ from cloak.errors import UsageError
 from cloak.files import check_folder
 from cloak.inspect import Inspection, document, people
 from cloak.inspect import inspect as look_through
-from cloak.inspect.page import Page
 from cloak.names import shown
 from cloak.sources import Found, find_photos
+
+if TYPE_CHECKING:
+    from cloak.inspect.page import Page
 
 _NO_OUTPUT = Path(os.devnull)
 """No folder is written to, so none is left out."""
@@ -61,8 +64,9 @@ def inspect(
     watch = people.watcher(required=bool(faces)) if wanted else None
     inspections: list[Inspection] = []
     with ExitStack() as stack:
-        page = stack.enter_context(Page()) if report else None
-        advance = stack.enter_context(progress(len(found.sources), quiet=quiet, label="Inspecting"))
+        page = stack.enter_context(_page()) if report else None
+        telling = sys.stdout.isatty() and not as_json  # a bar would be drawn into what is told
+        advance = stack.enter_context(progress(len(found.sources), quiet=telling, label="Inspecting"))
         for source in found.sources:
             one = look_through(source.path, strict=strict)
             if watch:
@@ -79,6 +83,12 @@ def inspect(
     _finish(inspections, found, as_json=as_json)
     failed = any(item.failed for item in found.ignored)
     sys.exit(3 if failed else document.code(inspections))
+
+
+def _page() -> "Page":
+    from cloak.inspect.page import Page  # noqa: PLC0415 -- needs Pillow and NumPy, which take a while to load
+
+    return Page()
 
 
 def _check(report: Path, found: Found, *, overwrite: bool) -> None:

@@ -38,7 +38,8 @@ class _LazyGroup(click.Group):
 def cloak() -> None:
     """Make photos safe to post.
 
-    Exit codes: 0 all done, 1 error or interrupted, 2 wrong usage, 3 some photos failed.
+    Exit codes: 0 all done, 1 error or interrupted, 2 wrong usage, 3 some photos failed, 4 something
+    found (inspect).
 
     Example: cloak protect holiday -o safe
     """

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 from cloak import files
-from cloak.errors import PhotoError, ResidueError
+from cloak.errors import PhotoError, ResidueError, UnsupportedPhotoError
 from cloak.image.buffers import Buffer
 from cloak.image.sniff import HEAD, recognise
-from cloak.inspect import containers, filename, system
+from cloak.inspect import containers, filename, system, unsupported
 from cloak.inspect.finding import HEADINGS, Embedded, Finding, Harm, Inspection, Notes
 
 
@@ -47,7 +47,11 @@ def _read(descriptor: int, inspection: Inspection, notes: Notes, *, strict: bool
         recognise(b"")
     data = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
     try:
-        inspection.container = recognise(data[:HEAD])
+        try:
+            inspection.container = recognise(data[:HEAD])
+        except UnsupportedPhotoError:
+            unsupported.read(data, notes)
+            raise
         containers.read(inspection.container, data, notes)
         if strict:
             _scan(data, notes)

@@ -15,6 +15,8 @@ _CHARACTERS = {b"UNICODE\0": "", b"ASCII\0\0\0": "ascii", b"JIS\0\0\0\0\0": "iso
 _COST = 500
 """Of a tag, in `Notes.spend`."""
 
+_TIMES = 4
+_POSITION = frozenset({2, 4})
 _THUMBNAIL, _THUMBNAIL_SIZE = 0x0201, 0x0202
 
 
@@ -31,22 +33,25 @@ def read(block: memoryview, notes: Notes, *, source: str = "EXIF", container: bo
         if bytes(block[: len(header)]) == header:
             block = block[len(header) :]
             break
-    directories: dict[tuple[int, str], dict[int, Tag]] = {}
+    directories: dict[tuple[int, str, int], dict[int, Tag]] = {}
     for tag in walk(block):
         notes.spend(_COST)
-        directories.setdefault((tag.page, tag.directory), {}).setdefault(tag.number, tag)
+        for time in range(_TIMES):  # a tag that is there twice says both, and readers differ about which one they show
+            tags = directories.setdefault((tag.page, tag.directory, time), {})
+            if tags.setdefault(tag.number, tag) is tag:
+                break
     if not directories:
         notes.say(Harm.TRAVELS, "EXIF block that cannot be read", f"{len(block):,} bytes", source=source)
-    for (page, name), tags in directories.items():
+    for (page, name, time), tags in directories.items():
         where = source if page == 0 or container else f"{source} of the thumbnail"
         with notes.reading(f"the {name} directory of {source}"):
-            if name == "gps":
+            if name == "gps" and (time == 0 or set(tags) >= _POSITION):
                 position.read(tags, notes, source=where)
-            elif name != "interop":
+            elif name not in {"gps", "interop"}:
                 _directory(tags, notes, where, TIFF_STRUCTURE | STRUCTURE if container or page else STRUCTURE)
         if name in {"main", "sub"} and (page or name == "sub"):
             _preview(block, tags, notes, source)
-    plain = [tags for (_, name), tags in directories.items() if name not in {"gps", "interop"}]
+    plain = [tags for (_, name, _), tags in directories.items() if name not in {"gps", "interop"}]
     _cameras(plain, notes, source)
     _dates(plain, notes, source)
     _settings(plain, notes, source)

@@ -6,6 +6,7 @@ named; the rest is told by its size.
 Source: the tag tables of ExifTool's documentation, for the numbers of the tags.
 """
 
+import struct
 from collections.abc import Iterator
 
 from cloak.inspect import makernote_tags
@@ -106,7 +107,7 @@ def _say(tag: Tag, maker: str, notes: Notes) -> None:
 def _printable(tag: Tag) -> str:
     """Text where it is text, numbers in words, and hexadecimal digits for bytes that are neither."""
     if tag.kind in {1, 6, 7}:
-        raw = bytes(tag.value[:64]).rstrip(b"\0")
+        raw = bytes(tag.value[:64]).strip(b"\0")
         text = raw.partition(b"\0")[0]
         return (
             text.decode("ascii").strip()
@@ -132,9 +133,9 @@ def _equipment(block: memoryview, note: Tag, head: bytes, notes: Notes) -> None:
 
 
 def _reconyx(value: memoryview, notes: Notes) -> None:
-    """Trail cameras keep a serial number in UTF-16 and a date in numbers of two bytes, at fixed places."""
-    serial = bytes(value[86:116]).decode("utf-16-le", "replace").partition("\0")[0].strip()
-    if serial:
+    """Trail cameras keep a date in numbers of two bytes, and a serial number in UTF-16, at fixed places."""
+    if serial := bytes(value[42:72]).decode("utf-16-le", "replace").partition("\0")[0].strip():
         notes.say(Harm.DEVICE, "serial number of the camera", serial, source="maker note")
-    parts = [int.from_bytes(value[place : place + 2], "little") for place in range(22, 34, 2)]
-    notes.say(Harm.WHEN, "taken", " ".join(map(str, parts)), source="maker note")
+    second, minute, hour, month, day, year = struct.unpack_from("<6H", value, 22)
+    date = f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"
+    notes.say(Harm.WHEN, "taken", date, source="maker note")

@@ -89,7 +89,8 @@ def _section(inspection: Inspection) -> str:
     kind = {document.FOUND: "found", document.NOTHING: "nothing"}.get(state, "unread")
     if inspection.container is None:
         verdict = f"<p class='verdict'>{html.escape(document.sentence(inspection))}</p>"
-        return f"<section class='{kind}'>{title}{verdict}</section>"
+        told = "".join(_group(inspection, harm) for harm in Harm) if inspection.found else ""
+        return f"<section class='{kind}'>{title}{verdict}{told}</section>"
     main = _main(inspection)
     chips = "".join(
         f"<li class='{harm}'>{html.escape(document.SAYS[harm])}</li>" for harm in document.harms(inspection)

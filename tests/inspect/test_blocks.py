@@ -182,3 +182,26 @@ def test_serial_numbers_in_maker_notes_are_told(tmp_path, maker):
     found = told(look(tmp_path, data))
     assert "SERIAL-77" in found.values()
     assert ("device", "maker note") in found
+
+
+def test_a_tag_that_is_there_twice_says_both(tmp_path):
+    entries = struct.pack("<HHII", 0x013B, 2, 4, int.from_bytes(b"Ada\0", "little"))
+    entries += struct.pack("<HHII", 0x013B, 2, 4, int.from_bytes(b"Bob\0", "little"))
+    block = b"II*\0\x08\0\0\0" + struct.pack("<H", 2) + entries + bytes(4)
+    inspection = look(tmp_path, jpeg(exif=b"Exif\0\0" + block))
+    assert [one.value for one in inspection.findings if one.what == "artist"] == ["Ada", "Bob"]
+
+
+def test_exif_that_needs_two_segments_is_read_as_one(tmp_path):
+    text = b"Ada" * 30_000
+    block = b"II*\0\x08\0\0\0" + struct.pack("<HHHII", 1, 0x013B, 2, len(text), 26) + bytes(4) + text
+    parts = [(0xE1, b"Exif\0\0" + block[start : start + 65_000]) for start in range(0, len(block), 65_000)]
+    assert told(look(tmp_path, inserted(jpeg(), *parts)))["who", "artist"].startswith("AdaAda")
+
+
+def test_a_jpeg_xl_tells_what_it_can_and_is_said_not_to_be_read(tmp_path):
+    head = b"\0\0\0\x0cJXL \r\n\x87\n"
+    inspection = look(tmp_path, head + box(b"xml ", xmp("photoshop:City='Graz'")))
+    assert told(inspection)["where", "city"] == "Graz"
+    assert inspection.container is None
+    assert "JPEG XL" in inspection.problem
