@@ -17,6 +17,7 @@ _COST = 500
 
 _TIMES = 4
 _POSITION = frozenset({2, 4})
+_SUBFILE = 0x00FE
 _THUMBNAIL, _THUMBNAIL_SIZE = 0x0201, 0x0202
 
 
@@ -50,7 +51,7 @@ def read(block: memoryview, notes: Notes, *, source: str = "EXIF", container: bo
             elif name not in {"gps", "interop"}:
                 _directory(tags, notes, where, TIFF_STRUCTURE | STRUCTURE if container or page else STRUCTURE)
         if name in {"main", "sub"} and (page or name == "sub"):
-            _preview(block, tags, notes, source)
+            _preview(block, tags, notes, source, page=container and name == "main")
     plain = [tags for (_, name, _), tags in directories.items() if name not in {"gps", "interop"}]
     _cameras(plain, notes, source)
     _dates(plain, notes, source)
@@ -173,8 +174,11 @@ def _settings(directories: Sequence[Mapping[int, Tag]], notes: Notes, source: st
         notes.facts["exif size"] = (across.integer(), down.integer())
 
 
-def _preview(block: memoryview, tags: Mapping[int, Tag], notes: Notes, source: str) -> None:
-    """A thumbnail: a JPEG of its own, or strips of pixels, of which only the presence is told."""
+def _preview(block: memoryview, tags: Mapping[int, Tag], notes: Notes, source: str, *, page: bool) -> None:
+    """A thumbnail: a JPEG of its own, or strips of pixels, of which only the presence is told.
+
+    Pages of a document, which viewers show, are told too, but are not what was hidden in it.
+    """
     if _THUMBNAIL in tags and _THUMBNAIL_SIZE in tags:
         start, size = tags[_THUMBNAIL].integer(), tags[_THUMBNAIL_SIZE].integer()
         if 0 < start < len(block) and size > 0:
@@ -182,7 +186,10 @@ def _preview(block: memoryview, tags: Mapping[int, Tag], notes: Notes, source: s
             return
     if 0x0111 in tags or 0x0144 in tags or _THUMBNAIL in tags:
         across, down = (tags[number].integer() if number in tags else 0 for number in (0x0100, 0x0101))
-        notes.say(Harm.CROPPED, "further picture", f"{across} x {down} pixels" if across > 0 else "", source=source)
+        size = f"{across} x {down} pixels" if across > 0 else ""
+        smaller = _SUBFILE in tags and tags[_SUBFILE].integer() & 1
+        what = "further page" if page and not smaller else "further picture"
+        notes.say(Harm.CROPPED, what, size, source=source, counts=what != "further page")
 
 
 def _maker(block: memoryview, directories: Sequence[Mapping[int, Tag]], notes: Notes) -> None:

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from cloak.image.strip import strip_bytes
 from cloak.inspect import Harm, filename, inspect
 from cloak.inspect.finding import Notes
 from cloak.inspect.text import clean
@@ -135,3 +136,16 @@ def test_where_a_download_came_from_is_told(tmp_path):
     except OSError:
         pytest.skip("this file system has none")
     assert told(inspect(path))["name", "downloaded from"] == "https://example.org/ada"
+
+
+def test_pages_of_a_document_are_told_and_do_not_count_as_hidden(tmp_path):
+    scene().save(tmp_path / "a.tiff", save_all=True, append_images=[scene(seed=9)])
+    inspection = inspect(tmp_path / "a.tiff")
+    assert ("further page", "160 x 120 pixels") in {(one.what, one.value) for one in inspection.findings}
+    assert not inspection.found
+
+
+@pytest.mark.parametrize("container", DIRTY)
+def test_what_was_stripped_has_nothing_left_to_tell(tmp_path, container):
+    inspection = look(tmp_path, strip_bytes(DIRTY[container]()), strict=True)
+    assert (inspection.found, inspection.problem) == (False, "")
