@@ -294,13 +294,29 @@ def test_a_file_that_claims_millions_of_frames_is_refused_at_once():
     refused(data, UnsupportedPhotoError, "100000000 frames")
 
 
-def test_frames_that_lie_on_top_of_each_other_do_not_grow_without_bounds():
-    item = pictures(1)[0]
+def test_frames_that_are_shown_again_are_written_once():
+    items = pictures(2)
 
     def make(places):
-        return [track(item, places * 9, chunks=[1] * 9, times=[(9, 100)])]
+        return [track(items[0], places * 9, chunks=[1] * 18, times=[(18, 100)])]
 
-    refused(film([item], make=make), UnreadablePhotoError, "on top of each other")
+    data = film(items, make=make)
+    written, _ = stripped(data)
+    assert frames(written) == frames(data)
+    assert len(frames(written)) == 18
+    assert len(written) < len(data) + 200
+
+
+def test_frames_that_lie_on_top_of_each_other_do_not_grow_without_bounds():
+    item = pictures(1)[0]
+    tiny = bytes([2 << 3 | 2, 0])
+
+    def make(places):
+        ((start, size),) = places
+        shifted = [(start + len(tiny) * n, size - len(tiny) * n) for n in range(9)]
+        return [track(item, shifted, chunks=[1] * 9, times=[(9, 100)])]
+
+    refused(film([like(item, data=tiny * 9 + item.data)], make=make), UnreadablePhotoError, "on top of each other")
 
 
 def test_what_follows_a_sequence_is_named():

@@ -40,10 +40,7 @@ def check_tracks(data: memoryview, movie: Box) -> set[Span]:
     table.end()
     spans: set[Span] = set()
     for number, track in enumerate(found[1:], 1):
-        placed = _track(data, track, number, count)
-        if spans & placed:
-            raise residue("two tracks of the same frames")
-        spans |= placed
+        spans |= _track(data, track, number, count)
     return spans
 
 
@@ -117,7 +114,7 @@ def _samples(data: memoryview, box: Box) -> set[Span]:
     runs = Table(table["stsc"])
     if runs.uint(4) != len(chunks):
         raise residue("frames in more pieces than needed")
-    spans: set[Span] = set()
+    checked: set[tuple[int, int, int]] = set()
     first = 0
     for number, chunk in enumerate(chunks, 1):
         named, count, entry = runs.uint(4), runs.uint(4), runs.uint(4)
@@ -128,14 +125,15 @@ def _samples(data: memoryview, box: Box) -> set[Span]:
         for size in sizes[first : first + count]:
             if start + size > len(data):
                 raise StructureError(f"a frame ends at byte {start + size} of {len(data)}")
-            check_units(kind, data[start : start + size], parameters)
-            spans.add((start, start + size))
+            if (start, start + size, entry) not in checked:  # a frame may be shown again
+                check_units(kind, data[start : start + size], parameters)
+                checked.add((start, start + size, entry))
             start += size
         first += count
     runs.end()
-    if first != len(sizes) or len(spans) != len(sizes):
-        raise residue("frames that are announced and not there, or there twice")
-    return spans
+    if first != len(sizes):
+        raise residue(f"{len(sizes)} frames announced, {first} there")
+    return {(start, end) for start, end, _ in checked}
 
 
 def _sizes(box: Box) -> list[int]:

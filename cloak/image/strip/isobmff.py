@@ -56,9 +56,9 @@ class _Store:
     size: int = 0
     _places: dict[tuple[Piece, ...], int] = field(default_factory=dict)
 
-    def add(self, pieces: tuple[Piece, ...], *, again: bool = False) -> int:
-        """Put something in, `again` even where it is there already; return where it is."""
-        if pieces in self._places and not again:
+    def add(self, pieces: tuple[Piece, ...]) -> int:
+        """Put something in; return where it is."""
+        if pieces in self._places:
             return self._places[pieces]
         place = self._places[pieces] = self.size
         self.pieces += pieces
@@ -84,11 +84,7 @@ def plan(source: Source, keep: Keep) -> Plan:
         movie = read_movie(source, found.movie, report, sequence=found.brands[0] in SEQUENCES)
     tracks = movie.tracks if movie else []
     sequences = [frames(source, track, properties, units) for track in tracks]
-    starts = []
-    for sequence in sequences:
-        starts.append(store.size)
-        for _, pieces in sequence.pieces:
-            store.add(pieces, again=True)
+    starts = [[store.add(pieces) for _, pieces in sequence.pieces] for sequence in sequences]
     still = _read_still(source, found, properties, units, store)
     if still is None and movie is None:
         raise unsupported("a film") if found.movie else damaged("no picture in it")
@@ -199,7 +195,7 @@ def _true_brands(brands: Sequence[bytes], still: _Still | None, movie: Movie | N
 def _head(
     brands: Sequence[bytes],
     still: _Still | None,
-    moving: tuple[Movie | None, list[Frames], list[int]],
+    moving: tuple[Movie | None, list[Frames], list[list[int]]],
     size: int,
 ) -> bytes:
     """Everything in front of the content of `mdat`."""
@@ -216,6 +212,6 @@ def _head(
             ]
             head += write_meta(still.meta, still.primary, still.kept, still.written, places)
         if movie is not None:
-            head += write_movie(movie, sequences, [length + start for start in starts])
+            head += write_movie(movie, sequences, [[length + start for start in track] for track in starts])
         head += data
     return head

@@ -148,17 +148,6 @@ class Frames:
     entries: list[bytes]
     pieces: list[tuple[int, tuple[Piece, ...]]]
 
-    @property
-    def runs(self) -> list[tuple[int, int]]:
-        """How many frames in a row have which entry."""
-        found: list[tuple[int, int]] = []
-        for entry, _ in self.pieces:
-            if found and found[-1][1] == entry:
-                found[-1] = found[-1][0] + 1, entry
-            else:
-                found.append((1, entry))
-        return found
-
 
 def frames(source: Source, track: Track, properties: Properties, units: Units) -> Frames:
     """Clean the frames of a track.
@@ -193,25 +182,25 @@ def _constraints(body: bytes) -> bytes:
     return bytes(4) + bytes([body[4] & 0xFC, 0, 0, 0])
 
 
-def write_movie(movie: Movie, written: Sequence[Frames], offsets: Sequence[int]) -> bytes:
+def write_movie(movie: Movie, written: Sequence[Frames], offsets: Sequence[Sequence[int]]) -> bytes:
     """The `moov` box.
 
     Args:
         movie: what was read.
         written: the frames of each track.
-        offsets: where the frames of each track start in the file, one behind the other.
+        offsets: where each frame of each track starts in the file.
     """
     numbers = {track.number: index for index, track in enumerate(movie.tracks, 1)}
     header = struct.pack(">QQIQ", 0, 0, movie.timescale, movie.duration) + struct.pack(">IH10x", 1 << 16, 1 << 8)
     header += movie.matrix + struct.pack(">24xI", len(movie.tracks) + 1)
     tracks = [
-        _track(track, numbers, found, offset)
-        for track, found, offset in zip(movie.tracks, written, offsets, strict=True)
+        _track(track, numbers, found, places)
+        for track, found, places in zip(movie.tracks, written, offsets, strict=True)
     ]
     return write_box(b"moov", write_full(b"mvhd", header, version=1), *tracks)
 
 
-def _track(track: Track, numbers: dict[int, int], written: Frames, offset: int) -> bytes:
+def _track(track: Track, numbers: dict[int, int], written: Frames, places: Sequence[int]) -> bytes:
     header = struct.pack(">QQIxxxxQ8x", 0, 0, numbers[track.number], track.duration) + track.layer + bytes(4)
     children = [write_full(b"tkhd", header + track.shape, version=1, flags=track.flags)]
     links = [
@@ -226,22 +215,16 @@ def _track(track: Track, numbers: dict[int, int], written: Frames, offset: int) 
         children.append(write_box(b"edts", listed))
     media = struct.pack(">QQIQHH", 0, 0, track.timescale, track.media_duration, _UNDETERMINED, 0)
     details = write_box(
-        b"minf", write_full(b"vmhd", bytes(8), flags=1), write_box(b"dinf", _HERE), _table(track, written, offset)
+        b"minf", write_full(b"vmhd", bytes(8), flags=1), write_box(b"dinf", _HERE), _table(track, written, places)
     )
     children.append(write_box(b"mdia", write_full(b"mdhd", media, version=1), HANDLER[track.handler], details))
     return write_box(b"trak", *children)
 
 
-def _table(track: Track, written: Frames, offset: int) -> bytes:
+def _table(track: Track, written: Frames, places: Sequence[int]) -> bytes:
     sizes = [sum(map(len, pieces)) for _, pieces in written.pieces]
-    runs = written.runs
-    starts, chunks, index = [], [], 0
-    for number, (count, entry) in enumerate(runs, 1):
-        starts.append(offset)
-        chunks.append(struct.pack(">III", number, count, entry + 1))
-        offset += sum(sizes[index : index + count])
-        index += count
-    far = offset > 0xFFFFFFFF
+    starts, chunks = _chunks(written, sizes, places)
+    far = max(places) > 0xFFFFFFFF
     children = [
         write_full(b"stsd", struct.pack(">I", len(written.entries)), *written.entries),
         _runs(b"stts", 0, track.times),
@@ -249,11 +232,26 @@ def _table(track: Track, written: Frames, offset: int) -> bytes:
     children += [_runs(b"ctts", *track.shifts)] if track.shifts is not None else []
     children.append(write_full(b"stsc", struct.pack(">I", len(chunks)), *chunks))
     children.append(write_full(b"stsz", struct.pack(f">II{len(sizes)}I", 0, len(sizes), *sizes)))
-    places = struct.pack(f">I{len(starts)}{'Q' if far else 'I'}", len(starts), *starts)
-    children.append(write_full(b"co64" if far else b"stco", places))
+    table = struct.pack(f">I{len(starts)}{'Q' if far else 'I'}", len(starts), *starts)
+    children.append(write_full(b"co64" if far else b"stco", table))
     if track.sync is not None:
         children.append(write_full(b"stss", struct.pack(f">I{len(track.sync)}I", len(track.sync), *track.sync)))
     return write_box(b"stbl", *children)
+
+
+def _chunks(written: Frames, sizes: Sequence[int], places: Sequence[int]) -> tuple[list[int], list[bytes]]:
+    """Where each run of frames starts that lie one behind the other and are coded alike, and how many these are."""
+    starts: list[int] = []
+    counts: list[list[int]] = []
+    end = -1
+    for (entry, _), size, place in zip(written.pieces, sizes, places, strict=True):
+        if place == end and counts[-1][1] == entry + 1:
+            counts[-1][0] += 1
+        else:
+            starts.append(place)
+            counts.append([1, entry + 1])
+        end = place + size
+    return starts, [struct.pack(">III", number, *count) for number, count in enumerate(counts, 1)]
 
 
 def _runs(kind: bytes, version: int, runs: Sequence[tuple[int, int]]) -> bytes:
