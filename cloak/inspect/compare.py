@@ -16,8 +16,8 @@ SIDE = 48
 """Both pictures are compared at this many pixels a side."""
 
 DIFFERS = 0.12
-"""Differences above this are something else. Set by eye on about 290 embedded pictures: same scenes came to 0.06 at most,
-but for one that is almost black (0.11), other scenes to 0.15 and more."""
+"""Differences above this are something else. Set by eye on about 290 embedded pictures: same scenes came to 0.06 at
+most, but for one that is almost black (0.11), other scenes to 0.15 and more."""
 
 OTHER_KINDS = frozenset({"depth map", "gain map"})
 """Pictures that are meant to look different."""
