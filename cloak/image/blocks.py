@@ -145,6 +145,8 @@ def in_xmp(block: memoryview) -> Iterator[str]:
     """Name what an XMP packet says. Of a long one, mostly coded pictures, only beginning and end are read."""
     packet = bytes(block) if len(block) <= _LONG else bytes(block[: _LONG // 2]) + bytes(block[-_LONG // 2 :])
     yield XMP
+    if b":" not in packet:  # part of a long one, full of a coded picture: names have a prefix
+        return
     yield from (name for pattern, name in _XMP if pattern.search(packet))
 
 
