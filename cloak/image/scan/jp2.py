@@ -59,12 +59,12 @@ def _header(header: memoryview) -> None:
         found[kind] = bytes(cursor.take(size - 8))
     if list(found) != [kind for kind in _HEADER if kind in found] or not {b"ihdr", b"colr"} <= set(found):
         raise ResidueError("JPEG 2000: boxes that are missing, or out of order")
-    size = found[b"ihdr"]
-    if len(size) != 14 or size[12] > 1 or size[13]:
+    picture = found[b"ihdr"]
+    if len(picture) != 14 or picture[12] > 1 or picture[13]:
         raise ResidueError("JPEG 2000: a size that says more than the size")
     if not _is_colour(found[b"colr"]):
         raise ResidueError("JPEG 2000: a colour space or profile that is not ours")
-    if b"bpcc" in found and len(found[b"bpcc"]) != int.from_bytes(size[8:10], "big"):
+    if b"bpcc" in found and len(found[b"bpcc"]) != int.from_bytes(picture[8:10], "big"):
         raise ResidueError("JPEG 2000: more depths than channels")
     if b"pclr" in found and not _is_palette(found[b"pclr"]):
         raise ResidueError("JPEG 2000: a palette that is not of its exact size")

@@ -74,7 +74,7 @@ def codestream(source: Source, start: int, end: int) -> Stream:
 def _part(source: Source, start: int, end: int, stream: Stream) -> int:
     """Take over one part of a tile; return the offset after it."""
     size, tile, length, part, parts = struct.unpack(">HHIBB", source.read(start + 2, _SOT_SIZE - 2))
-    stop = start + length
+    stop: int = start + length
     if length == 0:  # up to the end
         stop = end - 2 if source.read(end - 2, 2) == b"\xff\xd9" else end
     if size != 10 or not start + _SOT_SIZE + 2 <= stop <= end:
