@@ -276,6 +276,7 @@ def loop(offset):
         tiff((LZW_PAGE, [lzw_strip()[:-9]])),
         tiff((page(t322=values(_SHORT, 0), t323=values(_SHORT, 16)), [RGB]), arrays=(324, 325)),
         with_jpeg(tables=b"\xff\xd8\xff\xc4"),
+        tiff((page(t259=values(_SHORT, 4)) | {273: values(_LONG, 1 << 20)}, [RGB]), arrays=(STRIP_OFFSETS, 60000)),
     ],
 )  # fmt: skip
 def test_what_is_no_picture_is_refused(data):

@@ -133,11 +133,11 @@ class Trimmer:
                 raise TooLargeError(f"TIFF: more than {_MOST} bytes of pixels: split it into several files")
         if laid.compression == RAW:
             self.hidden |= count > expected
-            if offset + expected > self.source.size:
-                raise damaged(f"strip {index} ends behind the end of the file")
+            if not 0 <= offset <= self.source.size - expected:
+                raise damaged(f"strip {index} lies outside the file")
             return (Span(offset, offset + expected),)
-        if offset + count > self.source.size:
-            raise damaged(f"strip {index} ends behind the end of the file")
+        if not 0 <= offset <= offset + count <= self.source.size:
+            raise damaged(f"strip {index} lies outside the file")
         if laid.compression == LZW:
             return self._lzw(index, expected, offset, count)
         if laid.compression in _FILES:
