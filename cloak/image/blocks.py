@@ -190,7 +190,7 @@ def in_application(number: int, payload: memoryview) -> Iterator[str]:
     if number == 1 and head.startswith(b"Exif\0"):
         yield from in_exif(payload)
     elif number == 1 and head.startswith(_XMP_HEADERS):
-        yield from in_xmp(payload)
+        yield from in_xmp(payload[head.index(b"\0") + 1 :])
     elif number == 13 and head.startswith(b"Photoshop 3.0\0"):
         yield from in_photoshop(payload[14:])
     elif number == 2 and head.startswith(b"MPF\0"):
