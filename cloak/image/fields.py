@@ -7,6 +7,7 @@ MOST = 1024
 """Numbers that are unpacked at once."""
 
 _WIDE = 16
+_FEW = 16  # numbers that are faster taken one by one
 
 
 def unpack(data: bytes, bit: int, count: int, width: int, *, big: bool = False) -> tuple[int, ...]:
@@ -28,6 +29,10 @@ def unpack(data: bytes, bit: int, count: int, width: int, *, big: bool = False) 
     part = data[bit // 8 : (bit + count * width + 7) // 8]
     unused = 8 * len(part) - bit % 8 - count * width
     packed = int.from_bytes(part, "big" if big else "little") >> (unused if big else bit % 8)
+    if count <= _FEW:
+        mask = (1 << width) - 1
+        few = [packed >> place & mask for place in range(0, count * width, width)]
+        return tuple(few[::-1] if big else few)
     packed &= (1 << count * width) - 1
     steps, size = _steps((count - 1).bit_length(), width)
     for low, high, shift in steps:

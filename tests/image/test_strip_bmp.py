@@ -212,6 +212,18 @@ def test_no_runs_crash_it(codes, depth):
         assert stripped(written)[0] == written
 
 
+@pytest.mark.parametrize("width", [1, 2999])
+def test_the_padding_of_many_or_long_rows_is_cleaned_without_a_piece_for_each(width):
+    stride, count = (width * 3 + 3) // 4 * 4, 300_000 // width
+    row = b"\x11" * 3 * width
+    head = bitmap()[:18] + struct.pack("<ii", width, count) + bitmap()[26:54]
+    data = head + (row + b"\xff" * (stride - len(row))) * count
+    written, planned = stripped(data)
+    assert written[54:] == (row + bytes(stride - len(row))) * count
+    assert planned.removed == (blocks.STRAY,)
+    assert len(planned.pieces) < 500
+
+
 def test_a_plan_copies_pixels_and_holds_none():
     data = bitmap()
     assert [len(piece) for piece in plan(Memory(data), Keep()).pieces] == [54, len(rows(24))]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, TiffImagePlugin
 
-from cloak.errors import PhotoError, ResidueError, UnsupportedPhotoError
+from cloak.errors import PhotoError, ResidueError, TooLargeError, UnsupportedPhotoError
 from cloak.image import blocks
 from cloak.image.icc import DISPLAY_P3
 from cloak.image.scan import scan
@@ -282,6 +282,14 @@ def loop(offset):
 def test_what_is_no_picture_is_refused(data):
     with pytest.raises(PhotoError):
         stripped(data)
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked():
+    huge = page(
+        t256=values(_LONG, 60_000), t257=values(_LONG, 60_000), t278=values(_LONG, 60_000), t259=values(_SHORT, 8)
+    )
+    with pytest.raises(TooLargeError):
+        stripped(tiff((huge, [zlib.compress(RGB)])))
 
 
 def test_directories_in_a_circle_end_where_it_closes():

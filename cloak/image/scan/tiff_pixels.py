@@ -45,7 +45,7 @@ def strips(page: Directory) -> _Strips:
             raise ResidueError(f"TIFF: the strip at offset {start} is used for parts of different sizes")
         if not (start and count) and (start or count):
             raise ResidueError(f"TIFF: a strip of {count} bytes at offset {start}")
-    if compression != _RAW and sum(size for size, _ in found.values()) > _MOST:
+    if compression in {*_DEFLATE, _XZ} and sum(size for size, _ in found.values()) > _MOST:
         raise ResidueError(f"TIFF: more than {_MOST} bytes of pixels")
     return found
 

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from cloak.errors import UnreadablePhotoError
-from cloak.image.strip.base import BLOCK, Piece, Source, Span
+from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError
+from cloak.image.strip.base import Piece, Source, Span
 from cloak.image.strip.reader import Reader
 
 _WIDE = 4096  # bytes of a row from which on only its end is read
+_BLOCK = 1 << 16
+_MOST_HELD = 1 << 28  # bytes of rows with something behind their pixels
+_OVERHEAD = 256  # bytes of memory that each piece takes
 
 
 class Layout(Protocol):
@@ -46,6 +49,7 @@ def rows(source: Source, layout: Layout) -> Pixels:
 
     Raises:
         UnreadablePhotoError: the file ends before the last row.
+        UnsupportedPhotoError: more bytes are set behind the pixels of its rows than are held in memory.
     """
     bits = layout.width * layout.depth
     used, stride = (bits + 7) // 8, (bits + 31) // 32 * 4
@@ -61,34 +65,50 @@ def rows(source: Source, layout: Layout) -> Pixels:
         return Pixels((Span(layout.start, end),), end, hidden=False)
     pieces: list[Piece] = []
     begin = layout.start
-    for row, last in _unclean(source, layout.start, end, (used, stride, unused)):
-        clean = bytes([last >> unused << unused]) + bytes(stride - used)
-        pieces += [Span(begin, row + used - 1), clean]
-        begin = row + stride
+    held = 0
+    for start, clean in _cleaned(source, layout.start, end, _Row(used, stride, unused)):
+        pieces += [Span(begin, start), clean]
+        begin = start + len(clean)
+        held += len(clean) + _OVERHEAD
+        if held > _MOST_HELD:
+            raise UnsupportedPhotoError("BMP: too much data in the padding of its rows: save it as PNG first")
     if begin < end:
         pieces.append(Span(begin, end))
     return Pixels(tuple(pieces), end, hidden=begin > layout.start)
 
 
-def _unclean(source: Source, start: int, end: int, row: tuple[int, int, int]) -> Iterator[tuple[int, int]]:
-    """The offset and the last byte in use of each row that has bits set behind its last pixel."""
-    used, stride, unused = row
-    mask = (1 << unused) - 1
-    tail = stride - used + 1
-    if stride > _WIDE:
-        for place in range(start, end, stride):
-            data = source.read(place + used - 1, tail)
-            if any(data[1:]) or data[0] & mask:
-                yield place, data[0]
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What a row consists of: bytes in use, bytes in all, and unused bits at the end of the last byte in use."""
+
+    used: int
+    stride: int
+    unused: int
+
+    def clean(self, data: bytes) -> bytes:
+        """The ends of rows, or whole rows, without what is no pixel."""
+        cleaned, count = bytearray(data), len(data) // self.stride
+        for column in range(self.used, self.stride):
+            cleaned[column :: self.stride] = bytes(count)
+        last = bytes(byte >> self.unused << self.unused for byte in range(256))
+        cleaned[self.used - 1 :: self.stride] = data[self.used - 1 :: self.stride].translate(last)
+        return bytes(cleaned)
+
+
+def _cleaned(source: Source, start: int, end: int, row: _Row) -> Iterator[tuple[int, bytes]]:
+    """Offsets and clean content of rows, or of the ends of wide ones, that have bits set behind their last pixel."""
+    if row.stride > _WIDE:
+        tail = _Row(1, row.stride - row.used + 1, row.unused)
+        for place in range(start + row.used - 1, end, row.stride):
+            data = source.read(place, tail.stride)
+            if (clean := tail.clean(data)) != data:
+                yield place, clean
         return
-    step = BLOCK // stride * stride
-    for first in range(start, end, step):
-        data = source.read(first, min(step, end - first))
-        bad = any(any(data[column::stride]) for column in range(used, stride))
-        if bad or any(byte & mask for byte in set(data[used - 1 :: stride])):
-            for place in range(0, len(data), stride):
-                if any(data[place + used : place + stride]) or data[place + used - 1] & mask:
-                    yield first + place, data[place + used - 1]
+    step = _BLOCK // row.stride * row.stride
+    for place in range(start, end, step):
+        data = source.read(place, min(step, end - place))
+        if (clean := row.clean(data)) != data:
+            yield place, clean
 
 
 def coded(source: Source, layout: Layout) -> Pixels:

@@ -18,13 +18,14 @@ from cloak.image.strip.tiff_unpack import Deflate, Xz, packbits
 RAW, LZW, JPEG_OLD, JPEG, DEFLATE, DEFLATE_OLD, PACKBITS, LZMA, WEBP = 1, 5, 6, 7, 8, 32946, 32773, 34925, 50001
 _FAX = frozenset({2, 3, 4, 32771})
 _KNOWN = _FAX | {RAW, LZW, JPEG_OLD, JPEG, DEFLATE, DEFLATE_OLD, PACKBITS, LZMA, WEBP}
-_PACKED = frozenset({LZW, DEFLATE, DEFLATE_OLD, LZMA})
+_PACKED = frozenset({DEFLATE, DEFLATE_OLD, LZMA})
 _FILES = {JPEG_OLD: jpeg.plan, JPEG: jpeg.plan, WEBP: webp.plan}
 """How pixels are coded that are a file of their own in each strip."""
 _YCBCR = 6
 _MOST_SAMPLES = 1 << 16
 _STEP = 1 << 16
-_MOST = 1 << 31  # bytes of pixels that a file may hold
+_MOST = 1 << 31  # bytes of pixels that are unpacked
+_FREE, _FACTOR = 1 << 29, 100  # those that any file may hold, and how many more for each of its bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +130,8 @@ class Trimmer:
         expected = laid.size(index)
         if laid.compression in _PACKED:
             self._decoded += expected
-            if self._decoded > _MOST:
-                raise TooLargeError(f"TIFF: more than {_MOST} bytes of pixels: split it into several files")
+            if self._decoded > min(_MOST, _FREE + _FACTOR * self.source.size):
+                raise TooLargeError(f"TIFF: {self._decoded} bytes of pixels are too many: split it into several files")
         if laid.compression == RAW:
             self.hidden |= count > expected
             if not 0 <= offset <= self.source.size - expected:
