@@ -1,4 +1,4 @@
-"""The shape of a pixel: what is kept of a resolution. The resolution itself says how a picture was made, not how it looks."""
+"""The shape of a pixel: all that is kept of a resolution, which says how a picture was made, not how it looks."""
 
 _LARGEST = 20
 """The largest number in a ratio: enough for films and faxes, too few to tell one file from another."""

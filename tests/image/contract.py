@@ -86,8 +86,7 @@ def stripped_or_refused(data: bytes, secrets: Sequence[bytes] = (SECRET,)) -> by
     """Strip a damaged file: whatever comes out is clean, and nothing but a `PhotoError` is raised."""
     try:
         written, _ = stripped(data)
-    except PhotoError as error:
-        assert str(error)
+    except PhotoError:
         return None
     assert_clean(written, secrets)
     return written
