@@ -1,7 +1,6 @@
 """`cloak inspect`: what photos would give away."""
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -21,10 +20,6 @@ from cloak.sources import Found, find_photos
 
 if TYPE_CHECKING:
     from cloak.inspect.page import Page
-
-_NO_OUTPUT = Path(os.devnull)
-"""No folder is written to, so none is left out."""
-
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -57,7 +52,7 @@ def inspect(
 
     Example: cloak inspect holiday --report holiday.html
     """
-    found = find_photos(paths, output=_NO_OUTPUT)
+    found = find_photos(paths)
     if report:
         _check(report, found, overwrite=overwrite)
     wanted = people.available() if faces is None else faces
