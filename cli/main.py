@@ -10,8 +10,10 @@ import click
 from cloak.errors import CloakError, UsageError
 
 COMMANDS = {
+    "inspect": ("cloak.cli.inspect", "Say what photos would give away; nothing is changed."),
     "models": ("cloak.cli.models", "Show, fetch and check the trained networks."),
     "protect": ("cloak.cli.protect", "Cloak the faces in photos and strip what the files say about you."),
+    "strip": ("cloak.cli.strip", "Strip what photos' files say about you; the pictures stay as they are."),
 }
 """Module, in which the command has its own name, and one line of help."""
 
@@ -36,7 +38,8 @@ class _LazyGroup(click.Group):
 def cloak() -> None:
     """Make photos safe to post.
 
-    Exit codes: 0 all done, 1 error or interrupted, 2 wrong usage, 3 some photos failed.
+    Exit codes: 0 all done, 1 error or interrupted, 2 wrong usage, 3 some photos failed, 4 something
+    found (inspect).
 
     Example: cloak protect holiday -o safe
     """

@@ -20,7 +20,7 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress(total: int, *, quiet: bool = False) -> Iterator[Callable[[], None]]:
+def progress(total: int, *, quiet: bool = False, label: str = "Protecting") -> Iterator[Callable[[], None]]:
     """Show a bar on stderr, with rate and time left, if that is a terminal; yield what to call after each photo."""
     console = Console(stderr=True)
     columns = (
@@ -36,5 +36,5 @@ def progress(total: int, *, quiet: bool = False) -> Iterator[Callable[[], None]]
     with Progress(
         *columns, console=console, transient=True, disable=not shown, redirect_stdout=sys.stdout.isatty()
     ) as bar:
-        task = bar.add_task("Protecting", total=total)
+        task = bar.add_task(label, total=total)
         yield lambda: bar.advance(task)

@@ -6,11 +6,27 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
 
 from cloak.errors import OutputError, TooLargeError, UnreadablePhotoError, WriteError
 from cloak.names import shown
+
+
+class Sync(Enum):
+    """What a write waits for, and so what may be missing after a power cut; a crash of the program harms nothing.
+
+    Attributes:
+        ALL: content and name are on the disk.
+        CONTENT: the content is: the file may not be there, but is never half a file. For many files at once; call
+            `sync_folder` when they are done.
+        NOTHING: the file may be there and empty.
+    """
+
+    ALL = "all"
+    CONTENT = "content"
+    NOTHING = "nothing"
 
 
 def check_regular(path: Path) -> os.stat_result:
@@ -56,6 +72,7 @@ def write(
     overwrite: bool = False,
     check: Callable[[BinaryIO], None] | None = None,
     modified: int | None = None,
+    sync: Sync = Sync.ALL,
 ) -> None:
     """Write a file, whole or in pieces, by way of a temporary one in the same folder, synced and renamed.
 
@@ -68,6 +85,7 @@ def write(
         overwrite: replace a file that is there already.
         check: called with the temporary file before it gets its name; what it raises ends the write.
         modified: when the file is to say it was last changed, in nanoseconds since 1970; None for now.
+        sync: what to wait for.
 
     Raises:
         WriteError: it exists and may not be overwritten, the disk is full, the folder is not writable.
@@ -81,11 +99,13 @@ def write(
                 file.flush()
                 if check:
                     check(file)
-                os.fsync(file.fileno())
+                if sync is not Sync.NOTHING:
+                    os.fsync(file.fileno())
             if modified is not None:
                 os.utime(temporary, ns=(modified, modified))
             _move(temporary, path, overwrite=overwrite)
-        _sync_folder(path.parent)
+        if sync is Sync.ALL:
+            sync_folder(path.parent)
     except OSError as error:
         raise WriteError(f"cannot write {shown(path)}: {_reason(error)}; nothing was left behind") from error
 
@@ -139,8 +159,8 @@ def _move(temporary: Path, path: Path, *, overwrite: bool) -> None:
         temporary.replace(path)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable, where the system can."""
+def sync_folder(folder: Path) -> None:
+    """Make new names in a folder durable, where the system can. After a power cut, they may be missing otherwise."""
     if os.name != "posix":
         return
     with contextlib.suppress(OSError):

@@ -13,7 +13,7 @@ from cloak.names import shown
 SUFFIXES = frozenset(
     f".{name}"
     for line in (
-        "jpg jpeg jpe jfif png apng webp avif heic heif hif tif tiff",
+        "jpg jpeg jpe jfif mpo png apng webp avif avifs heic heif hif heics heifs tif tiff",
         "gif bmp dib jp2 j2k j2c jpc jpf jpx jxl dng cr2 cr3 nef arw orf raf rw2",
     )
     for name in line.split()
@@ -23,7 +23,7 @@ SUFFIXES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to protect, and where it belongs below the output folder."""
+    """A file to read, and where it belongs below the output folder."""
 
     path: Path
     relative: PurePath
@@ -46,7 +46,7 @@ class Found:
     ignored: tuple[Ignored, ...]
 
 
-def find_photos(paths: Sequence[Path], *, output: Path) -> Found:
+def find_photos(paths: Sequence[Path], *, output: Path | None = None) -> Found:
     """Expand files, folders and patterns into photos.
 
     A file given by name is taken whatever it is called; inside folders, files with a photo's suffix are. Links are
@@ -55,7 +55,7 @@ def find_photos(paths: Sequence[Path], *, output: Path) -> Found:
 
     Args:
         paths: files, folders, or patterns with ``*``, ``?``, ``[`` for shells that do not expand them.
-        output: the folder that will be written to.
+        output: the folder that will be written to, if there is one.
 
     Raises:
         UsageError: a path does not exist, is also the output folder, or there is no photo.
@@ -64,7 +64,7 @@ def find_photos(paths: Sequence[Path], *, output: Path) -> Found:
     if missing := [path for path in given if not os.path.lexists(path)]:
         raise UsageError(f"no such file or folder: {', '.join(map(shown, missing))}")
     folders = [path for path in given if path.is_dir()]
-    if same := [path for path in folders if _real(path) == _real(output)]:
+    if same := [path for path in folders if output and _real(path) == _real(output)]:
         raise UsageError(f"{shown(same[0])} is both input and output: originals are never changed, name another -o")
     walk = _Walk(output)
     sources: dict[str, Source] = {}
@@ -89,9 +89,9 @@ def _expand(pattern: Path) -> list[Path]:
 class _Walk:
     """One walk over folders, remembering where it has been."""
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path | None) -> None:
         self.ignored: list[Ignored] = []
-        self._output = _real(output)
+        self._output = _real(output) if output else None
         self._visited: set[tuple[int, int]] = set()
 
     def photos(self, folder: Path, relative: PurePath) -> Iterator[Source]:

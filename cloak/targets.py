@@ -3,7 +3,7 @@
 import os
 import secrets
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePath
@@ -15,10 +15,10 @@ from cloak.sources import Source
 
 SUFFIXES = {
     Container.JPEG: (".jpg", ".jpeg", ".jpe", ".jfif"),
-    Container.PNG: (".png",),
+    Container.PNG: (".png", ".apng"),
     Container.WEBP: (".webp",),
-    Container.AVIF: (".avif",),
-    Container.HEIC: (".heic", ".heif", ".hif"),
+    Container.AVIF: (".avif", ".avifs"),
+    Container.HEIC: (".heic", ".heif", ".hif", ".heics", ".heifs"),
     Container.TIFF: (".tiff", ".tif"),
     Container.GIF: (".gif",),
     Container.BMP: (".bmp", ".dib"),
@@ -36,7 +36,11 @@ class Job:
 
 
 def plan(
-    sources: Sequence[Source], output: Path, *, names: NamePolicy = NamePolicy.KEEP, container: Container | None = None
+    sources: Sequence[Source],
+    output: Path,
+    *,
+    names: NamePolicy = NamePolicy.KEEP,
+    container: Container | Sequence[Container | None] | None = None,
 ) -> tuple[Job, ...]:
     """Give every source a target of its own, the same ones in every run unless names are random.
 
@@ -45,18 +49,38 @@ def plan(
     of its name (``a.png.jpg``), and what still clashes is numbered (``a-2.jpg``). Random names are drawn from the
     system's source of randomness, and the folders are left out: their names tell as much as a file's.
 
+    Args:
+        sources: what will be read.
+        output: the folder to write to.
+        names: what files are called.
+        container: what will be written: of one kind for all, or of each; None for what the source's name says.
+
     Raises:
         UsageError: a target would be one of the sources, or the output folder one of theirs.
         OutputError: the output path is not a folder.
     """
     if output.exists() and not output.is_dir():
         raise OutputError(f"{shown(output)} is a file: name a folder with -o")
+    containers = [container] * len(sources) if container is None or isinstance(container, Container) else container
     if names is NamePolicy.RANDOM:
-        jobs = [Job(s.path, output / (secrets.token_hex(8) + _suffix(s.path, container))) for s in sources]
+        endings = [_suffix(s.path, kind) for s, kind in zip(sources, containers, strict=True)]
+        targets: Iterable[PurePath] = [PurePath(secrets.token_hex(8) + ending) for ending in endings]
     else:
-        jobs = [Job(s.path, output / name) for s, name in zip(sources, _unique(sources, container), strict=True)]
+        targets = _unique(sources, containers)
+    jobs = [Job(s.path, output / name) for s, name in zip(sources, targets, strict=True)]
     _refuse_sources(jobs)
     return tuple(jobs)
+
+
+def single(source: Path, target: Path) -> Job:
+    """Give one source the target that the user named, whatever its suffix.
+
+    Raises:
+        UsageError: it is the source.
+    """
+    job = Job(source, target)
+    _refuse_sources([job])
+    return job
 
 
 def _suffix(path: PurePath, container: Container | None) -> str:
@@ -67,12 +91,14 @@ def _suffix(path: PurePath, container: Container | None) -> str:
     return SUFFIXES[container][0] if container else old
 
 
-def _unique(sources: Sequence[Source], container: Container | None) -> Iterator[PurePath]:
-    keeping = [container is None or s.relative.suffix.lower() in SUFFIXES[container] for s in sources]
+def _unique(sources: Sequence[Source], containers: Sequence[Container | None]) -> Iterator[PurePath]:
+    keeping = [
+        kind is None or s.relative.suffix.lower() in SUFFIXES[kind] for s, kind in zip(sources, containers, strict=True)
+    ]
     reserved = {_key(s.relative) for s, keeps in zip(sources, keeping, strict=True) if keeps}
     taken: set[str] = set()
-    for source, keeps in zip(sources, keeping, strict=True):
-        for name in _options(source.relative, None if keeps else _suffix(source.relative, container)):
+    for source, keeps, kind in zip(sources, keeping, containers, strict=True):
+        for name in _options(source.relative, None if keeps else _suffix(source.relative, kind)):
             key = _key(name)
             if key not in taken and (keeps or key not in reserved):
                 break

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from cloak.container import Container
 from cloak.errors import TooLargeError, UnreadablePhotoError, UsageError, WriteError
-from cloak.files import read, write
+from cloak.files import Sync, read, write
 from cloak.names import NamePolicy, shown
 from cloak.sources import Source, find_photos
-from cloak.targets import plan
+from cloak.targets import plan, single
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no such files")
 
@@ -72,6 +72,25 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path):
 
 def test_a_format_changes_the_suffix_unless_it_fits():
     assert _targets("a.JPEG", "b.png", "c", container=Container.JPEG) == ["a.JPEG", "b.jpg", "c.jpg"]
+
+
+def test_each_photo_may_be_of_a_kind_of_its_own_whatever_its_name_says():
+    kinds = [Container.PNG, Container.JPEG, None, Container.HEIC]
+    assert _targets("a.jpg", "a.png", "b.tif", "c.HEIF", container=kinds) == [
+        "a.png",
+        "a.jpg",
+        "b.tif",
+        "c.HEIF",
+    ]
+    random = _targets("a.jpg", "a.png", container=kinds[:2], names=NamePolicy.RANDOM)
+    assert [Path(target).suffix for target in random] == [".png", ".jpg"]
+
+
+def test_a_photo_never_gets_its_own_name_as_a_target(tmp_path):
+    _touch(tmp_path / "a.jpg")
+    assert single(tmp_path / "a.jpg", tmp_path / "b.jpg").target == tmp_path / "b.jpg"
+    with pytest.raises(UsageError, match="one of the originals"):
+        single(tmp_path / "a.jpg", tmp_path / "." / "a.jpg")
 
 
 def test_clashes_are_resolved_in_the_same_way_whatever_the_order():
@@ -151,6 +170,31 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
     with pytest.raises(WriteError):
         write(tmp_path / "a.jpg", pieces())
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"somebody else's"]
+
+
+def test_a_file_that_does_not_pass_its_check_never_gets_its_name(tmp_path):
+    def refuse(file):
+        file.seek(0)
+        raise WriteError(file.read().decode())
+
+    with pytest.raises(WriteError, match="new"):
+        write(tmp_path / "a.jpg", b"new", check=refuse)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_says_that_it_was_changed_now_or_when_it_is_told(tmp_path):
+    write(tmp_path / "now.jpg", b"new")
+    write(tmp_path / "then.jpg", b"new", modified=10**18)
+    assert (tmp_path / "then.jpg").stat().st_mtime_ns == 10**18 < (tmp_path / "now.jpg").stat().st_mtime_ns
+
+
+@posix
+@pytest.mark.parametrize(("sync", "waits"), [(Sync.ALL, 2), (Sync.CONTENT, 1), (Sync.NOTHING, 0)])
+def test_a_write_waits_for_as_much_as_it_is_told(tmp_path, monkeypatch, sync, waits):
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    write(tmp_path / "a.jpg", b"new", sync=sync)
+    assert len(synced) == waits
 
 
 @posix

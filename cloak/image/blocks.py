@@ -3,6 +3,7 @@
 Names only: no value leaves this module.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator
 
@@ -15,7 +16,9 @@ MAKER, THUMBNAIL, SOFTWARE, UNIQUE = "maker note", "thumbnail", "software", "uni
 SETTINGS, PEOPLE, PLACE, HISTORY = "camera settings", "names of people or face regions", "place name", "edit history"
 MOTION, DEPTH, GAIN, PROFILE = "motion photo", "depth map", "gain map", "colour profile"
 CREDENTIALS, TRAILER, XMP, IPTC = "content credentials (C2PA)", "data after the end of the image", "XMP", "IPTC"
-PHOTOSHOP = "Photoshop resources"
+PHOTOSHOP, RESOLUTION, ORIENTATION, EXIF = "Photoshop resources", "resolution", "orientation", "EXIF"
+FURTHER, STRAY = "further images (multi-picture file)", "bytes between the parts of the file"
+TEXTS = "text"
 
 _EXIF_POINTER, _GPS_POINTER, _INTEROP_POINTER = 0x8769, 0x8825, 0xA005
 _POINTERS = (_EXIF_POINTER, _GPS_POINTER, _INTEROP_POINTER, 0x014A)
@@ -39,6 +42,7 @@ _TAGS = {
 _GPS_PLACE = frozenset(range(1, 7)) | frozenset(range(19, 27))
 _GPS_WHEN = frozenset({7, 29})
 _THUMBNAIL = frozenset({0x0111, 0x0144, 0x0201})
+_MOST_ENTRIES = 20_000
 
 _XMP = tuple(
     (re.compile(pattern), name)
@@ -66,6 +70,8 @@ _XMP = tuple(
         (rb"c2pa|dcterms:provenance", CREDENTIALS),
     )
 )
+_LONG = 1 << 20
+
 _IPTC = {
     **dict.fromkeys((80, 85, 110, 115), OWNER),
     **dict.fromkeys((5, 105, 120, 122), TEXT),
@@ -102,13 +108,18 @@ def in_tiff(data: memoryview, *, container: bool = False) -> Iterator[str]:
 
 
 def _walk(data: memoryview) -> Iterator[tuple[str, int, Directory, int]]:
-    """Yield (kind, tag, directory, number in the chain); each directory once, damaged ones not at all."""
+    """Yield (kind, tag, directory, number in the chain); each directory once, damaged ones not at all.
+
+    A file can be made whose directories overlap a thousandfold: after `_MOST_ENTRIES` it has been looked at enough.
+    """
     waiting: list[tuple[str, Directory, int]] = []
-    try:
+    entries = 0
+    with contextlib.suppress(StructureError):
         for number, directory in enumerate(tiff_directories(data)):
             waiting.append(("main", directory, number))
-    except StructureError:
-        pass
+            entries += len(directory.entries)
+            if entries > _MOST_ENTRIES:
+                break
     seen = {directory.start for _, directory, _ in waiting}
     while waiting:
         name, directory, number = waiting.pop()
@@ -116,14 +127,13 @@ def _walk(data: memoryview) -> Iterator[tuple[str, int, Directory, int]]:
             yield name, entry.tag, directory, number
         for pointer in _POINTERS:
             for offset in directory.integers(pointer)[:16]:
-                if offset in seen:
+                if offset in seen or entries > _MOST_ENTRIES:
                     continue
                 seen.add(offset)
                 kind = {_EXIF_POINTER: "exif", _GPS_POINTER: "gps"}.get(pointer, "sub")
-                try:
+                with contextlib.suppress(StructureError):
                     waiting.append((kind, tiff_directory(data, offset, little=directory.little), number))
-                except StructureError:
-                    continue
+                    entries += len(waiting[-1][1].entries)
 
 
 def in_exif(block: memoryview) -> Iterator[str]:
@@ -132,9 +142,11 @@ def in_exif(block: memoryview) -> Iterator[str]:
 
 
 def in_xmp(block: memoryview) -> Iterator[str]:
-    """Name what an XMP packet says."""
-    packet = bytes(block)
+    """Name what an XMP packet says. Of a long one, mostly coded pictures, only beginning and end are read."""
+    packet = bytes(block) if len(block) <= _LONG else bytes(block[: _LONG // 2]) + bytes(block[-_LONG // 2 :])
     yield XMP
+    if b":" not in packet:  # part of a long one, full of a coded picture: names have a prefix
+        return
     yield from (name for pattern, name in _XMP if pattern.search(packet))
 
 
@@ -162,6 +174,54 @@ def in_photoshop(block: memoryview) -> Iterator[str]:
         elif kind in _RESOURCES:
             yield _RESOURCES[kind]
         position = start + 4 + size + size % 2
+
+
+_XMP_HEADERS = (b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0")
+
+
+def in_application(number: int, payload: memoryview) -> Iterator[str]:
+    """Name what an application segment of a JPEG file holds, other than its JFIF and Adobe headers and its profile.
+
+    Args:
+        number: 0 to 15.
+        payload: its content.
+    """
+    head = bytes(payload[:40])
+    if number == 1 and head.startswith(b"Exif\0"):
+        yield from in_exif(payload)
+    elif number == 1 and head.startswith(_XMP_HEADERS):
+        yield from in_xmp(payload[head.index(b"\0") + 1 :])
+    elif number == 13 and head.startswith(b"Photoshop 3.0\0"):
+        yield from in_photoshop(payload[14:])
+    elif number == 2 and head.startswith(b"MPF\0"):
+        yield FURTHER
+    elif number == 11 and b"jumb" in head:
+        yield CREDENTIALS
+    elif number == 0 and head.startswith(b"JFXX\0"):
+        yield THUMBNAIL
+    else:
+        yield f"application data (APP{number})"
+
+
+_RAW_PROFILES = {b"exif": EXIF, b"APP1": EXIF, b"iptc": IPTC, b"xmp": XMP, b"icc": PROFILE}
+_KEYWORDS = {b"Author": OWNER, b"Copyright": RIGHTS, b"Software": SOFTWARE, b"Creation Time": WHEN}
+
+
+def in_png_text(keyword: bytes, text: memoryview) -> Iterator[str]:
+    """Name what a text chunk of a PNG file holds.
+
+    Args:
+        keyword: in front of the text.
+        text: inflated, where that could be done.
+    """
+    if keyword == b"XML:com.adobe.xmp":
+        yield from in_xmp(text)
+        return
+    yield TEXTS
+    if keyword.startswith(b"Raw profile type "):
+        yield _RAW_PROFILES.get(keyword[17:], TEXT)
+    elif keyword in _KEYWORDS:
+        yield _KEYWORDS[keyword]
 
 
 _BLOCKS = {0x02BC: in_xmp, 0x83BB: in_iptc, 0x8649: in_photoshop}

@@ -48,6 +48,10 @@ class Tidied:
     kept: tuple[str, ...] = ()
 
 
+REMOVED = Tidied(profile=None, removed=(PROFILE,))
+"""What becomes of any profile where none is to be kept."""
+
+
 @lru_cache(maxsize=32)
 def tidy(profile: bytes) -> Tidied:
     """Say what is written in place of a profile, and what that leaves out.
@@ -211,4 +215,15 @@ def _grid_of(value: bytes, place: int, inputs: int, outputs: int) -> bytes:
     return points.ljust(16, b"\0") + bytes((width, 0, 0, 0)) + _taken(value, place + 20, count)
 
 
-__all__ = ["BROKEN", "DETAILS", "PROFILE", "ProfileError", "Tidied", "canonical", "effect", "is_clean", "tidy"]
+__all__ = [
+    "BROKEN",
+    "DETAILS",
+    "PROFILE",
+    "REMOVED",
+    "ProfileError",
+    "Tidied",
+    "canonical",
+    "effect",
+    "is_clean",
+    "tidy",
+]

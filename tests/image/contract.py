@@ -83,13 +83,15 @@ def assert_clean(data: bytes, secrets: Sequence[bytes] = (SECRET,)) -> None:
 
 
 def stripped_or_refused(data: bytes, secrets: Sequence[bytes] = (SECRET,)) -> bytes | None:
-    """Strip a damaged file: whatever comes out is clean, and nothing but a `PhotoError` is raised."""
+    """Strip a damaged file: whatever comes out is clean, and nothing but a `PhotoError` with a reason is raised."""
+    written, reason = None, ""
     try:
         written, _ = stripped(data)
     except PhotoError as error:
-        assert str(error)
-        return None
-    assert_clean(written, secrets)
+        reason = str(error)
+    assert (written is None) == bool(reason)
+    if written is not None:
+        assert_clean(written, secrets)
     return written
 
 

@@ -1,10 +1,16 @@
-"""What the coded pictures inside HEIC and AVIF may consist of: pictures and their parameters, no messages."""
+"""What the coded pictures inside HEIC and AVIF may consist of: pictures and their parameters, no messages.
+
+Source: ISO/IEC 14496-15:2022, section 8.3.3.1 (hvcC); ISO/IEC 23008-2:2023, section 7.4.2.2 (units);
+AV1 bitstream specification, sections 5.3 and 6.2; AV1 in ISO base media files, section 2.3 (av1C).
+"""
 
 from cloak.errors import ResidueError
 from cloak.image.structure import Cursor
 
 _HEVC_PARAMETERS = frozenset({32, 33, 34})  # VPS, SPS, PPS
 _HEVC_PICTURES = frozenset({*range(10), *range(16, 22)})  # slices
+_HEVC_ENDS = frozenset({36, 37})  # two bytes that hold nothing
+_HEVC_RESERVED = {0: 0x01, 13: 0xF0, 15: 0xFC, 16: 0xFC, 17: 0xF8, 18: 0xF8}
 _AV1 = {1: "sequence header", 2: "temporal delimiter", 3: "frame header", 4: "tile group", 6: "frame"}
 
 
@@ -12,55 +18,86 @@ def check_hevc_parameters(config: bytes) -> None:
     """Check an HEVC decoder configuration record: parameter sets only (encoders like to sign themselves here).
 
     Raises:
-        ResidueError: a unit of another kind.
+        ResidueError: a unit of another kind, or reserved bits that are used.
         StructureError: sizes that do not fit.
-    Source: ISO/IEC 14496-15, section 8.3.3.1.
     """
     cursor = Cursor(memoryview(config))
-    cursor.take(22)
+    head = cursor.take(22)
+    if any(head[place] & bits != bits for place, bits in _HEVC_RESERVED.items()) or head[0] != 1:
+        raise ResidueError("HEIC: decoder parameters with reserved bits")
     for _ in range(cursor.uint(1)):
-        cursor.uint(1)
+        kind = cursor.uint(1) & 0x3F  # one of the two bits before it is reserved, and written either way
         for _ in range(cursor.uint(2)):
-            _check_hevc(cursor.take(cursor.uint(2)), _HEVC_PARAMETERS)
+            if _hevc_kind(cursor.take(cursor.uint(2))) != kind or kind not in _HEVC_PARAMETERS:
+                raise ResidueError(
+                    f"HEIC: a unit of kind {kind} among the decoder's parameters (39 and 40 are messages)"
+                )
     cursor.end()
 
 
-def check_hevc_units(content: bytes, length_size: int) -> None:
+def check_hevc_units(content: memoryview, length_size: int) -> None:
     """Check the units of an HEVC picture, each preceded by its length in `length_size` bytes.
 
     Raises:
-        ResidueError: a unit that is neither slice nor parameter set.
+        ResidueError: a unit that is neither slice nor parameter set, or no slice.
         StructureError: sizes that do not fit.
     """
-    cursor = Cursor(memoryview(content))
+    cursor = Cursor(content)
+    found = set()
     while cursor.left:
-        _check_hevc(cursor.take(cursor.uint(length_size)), _HEVC_PARAMETERS | _HEVC_PICTURES)
+        unit = cursor.take(cursor.uint(length_size))
+        kind = _hevc_kind(unit)
+        if kind not in _HEVC_PARAMETERS | _HEVC_PICTURES and (kind not in _HEVC_ENDS or len(unit) > 2):
+            raise ResidueError(f"HEIC: a unit of kind {kind} in the coded picture (39 and 40 are messages)")
+        found.add(kind)
+    if not found & _HEVC_PICTURES:
+        raise ResidueError("HEIC: a picture without a slice")
 
 
-def _check_hevc(unit: memoryview, allowed: frozenset[int]) -> None:
-    kind = unit[0] >> 1 & 63 if len(unit) > 2 else -1
-    if kind not in allowed:
-        raise ResidueError(f"HEIC: a unit of kind {kind} in the coded picture (39 and 40 are messages)")
+def _hevc_kind(unit: memoryview) -> int:
+    """The kind of a unit of the first layer, -1 for any other."""
+    plain = len(unit) > 1 and not unit[0] & 0x81 and unit[1] < 8
+    kind = unit[0] >> 1 if plain else -1
+    return kind if len(unit) > 2 or kind in _HEVC_ENDS else -1
 
 
-def check_av1_units(content: bytes) -> None:
-    """Check the units (OBUs) of an AV1 picture or configuration.
+def check_av1_parameters(config: bytes) -> None:
+    """Check an AV1 decoder configuration record: a sequence header at most.
 
     Raises:
-        ResidueError: a unit that is neither picture nor parameters: metadata, padding, or unknown.
+        ResidueError: a unit of another kind, or reserved bits that are used.
         StructureError: sizes that do not fit.
-    Source: AV1 bitstream specification, sections 5.3 and 6.2.
     """
-    cursor = Cursor(memoryview(content))
+    if len(config) < 4 or config[0] != 0x81 or config[3] >> 5 or (config[3] & 15 and not config[3] & 16):
+        raise ResidueError("AVIF: decoder parameters with reserved bits")
+    if not _av1_kinds(memoryview(config)[4:]) <= {1}:
+        raise ResidueError("AVIF: decoder parameters that hold more than a sequence header")
+
+
+def check_av1_units(content: memoryview) -> None:
+    """Check the units (OBUs) of an AV1 picture.
+
+    Raises:
+        ResidueError: a unit that is neither picture nor parameters (metadata, padding, unknown), or no picture.
+        StructureError: sizes that do not fit.
+    """
+    if not _av1_kinds(content) & {3, 6}:
+        raise ResidueError("AVIF: a picture without a frame")
+
+
+def _av1_kinds(content: memoryview) -> set[int]:
+    cursor = Cursor(content)
+    found = set()
     while cursor.left:
         head = cursor.uint(1)
-        if head & 4:
-            cursor.uint(1)  # layer
+        layer = cursor.uint(1) if head & 4 else 0
         size = _leb128(cursor) if head & 2 else cursor.left
         kind = head >> 3 & 15
-        if kind not in _AV1 or (kind == 2 and size) or head & 0x81:
+        if kind not in _AV1 or (kind == 2 and size) or head & 0x81 or layer & 7:
             raise ResidueError(f"AVIF: a unit of kind {kind} in the coded picture (5 is metadata, 15 padding)")
         cursor.take(size)
+        found.add(kind)
+    return found
 
 
 def _leb128(cursor: Cursor) -> int:

@@ -1,98 +1,119 @@
 """What a TIFF file may consist of."""
 
-import zlib
+from math import gcd
 
 from cloak.errors import ResidueError
-from cloak.image.icc import DISPLAY_P3
-from cloak.image.structure import Directory, StructureError, tiff_directory, tiff_order
+from cloak.image.buffers import Buffer
+from cloak.image.clean_profile import is_clean
+from cloak.image.scan.tiff_pixels import check_strips, check_tables, strips
+from cloak.image.structure import Cursor, Directory, StructureError, tiff_directory, tiff_order
 
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES, _ROWS = 256, 257, 258, 259, 277, 278
-_OFFSETS, _COUNTS, _PROFILE = 273, 279, 34675
-_NUMBERS = frozenset({_WIDTH, _HEIGHT, _COMPRESSION, _SAMPLES, _ROWS, 254, 262, 266, 274, 284, 317})
+_SHORT, _LONG, _RATIONAL, _UNDEFINED = 3, 4, 5, 7
+_SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _COLOURS, _UNIT = 254, 258, 259, 262, 274, 320, 296
+_DENSITY, _TABLES, _PROFILE, _SUBSAMPLING = (282, 283), 347, 34675, 530
+_ARRAYS = frozenset({273, 279, 324, 325})
+_NUMBERS = frozenset(
+    {_SUBFILE, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _UNIT}
+    | {256, 257, 266, 277, 278, 284, 292, 293, 317, 322, 323, 332, 334, 531}
+)
 _PER_SAMPLE = frozenset({_BITS, 338, 339})  # bits, kinds of extra samples, formats
-_INTEGERS = frozenset({3, 4})
-_DEFLATE, _RAW = 8, 1
+_FRACTIONS = {282: 1, 283: 1, 318: 2, 319: 6, 529: 3, 532: 6}
+_PALETTE, _JPEG, _MASK = 3, 7, 4
 
 
-def scan(data: bytes) -> None:
-    """Check a TIFF file: one directory of structural tags, strips that hold the picture exactly, no byte without a use.
+def scan(data: Buffer) -> None:
+    """Check a TIFF file: pages of structural tags, strips that hold the pictures exactly, no byte without a use.
+
+    Out of its sight: what follows the last pixel of a strip that is coded as by a fax.
 
     Raises:
         ResidueError: anything else is in it.
-        StructureError: its directory cannot be followed.
+        StructureError: its directories cannot be followed.
     """
-    view = memoryview(data)
-    little, offset = tiff_order(view)
-    directory = tiff_directory(view, offset, little=little)
-    if directory.following:
-        raise ResidueError("TIFF: more than one directory")
-    for entry in directory.entries:
-        _check(directory, entry.tag, entry.kind, len(entry.value))
-        if entry.tag == _PROFILE and entry.value != DISPLAY_P3:
-            raise ResidueError("TIFF: a colour profile other than the canonical one")
+    with memoryview(data) as view:
+        little, offset = tiff_order(view)
+        spans, pages, seen = [(0, 8)], [], set()
+        while offset:
+            if offset in seen or len(spans) * 4 > len(data):
+                raise ResidueError("TIFF: pages in a circle, or more parts than bytes")
+            seen.add(offset)
+            page = tiff_directory(view, offset, little=little)
+            _check_tags(data, page)
+            found = strips(page)
+            spans += [(page.start, page.end), *(entry.span for entry in page.entries if entry.span[1]), *found]
+            pages.append((page, found))
+            offset = page.following
+        _check_coverage(data, spans)  # so that nothing is looked at twice
+        for page, found in pages:
+            check_strips(data, page, found)
+
+
+def _check_tags(data: Buffer, directory: Directory) -> None:
     tags = [entry.tag for entry in directory.entries]
-    if len(set(tags)) != len(tags):
-        raise ResidueError("TIFF: a tag is there twice")
-    strips = _strips(directory, len(data))
-    _check_pixels(directory, [view[start:end] for start, end in strips])
-    values = [entry.span for entry in directory.entries if entry.span[1]]
-    _check_coverage(data, [(0, 8), (directory.start, directory.end), *values, *strips])
+    if tags != sorted(set(tags)):
+        raise ResidueError("TIFF: a tag is there twice, or not in its place")
+    for number, entry in enumerate(directory.entries):
+        if not _is_known(directory, entry.tag, entry.kind, len(entry.value)):
+            raise ResidueError(f"TIFF: tag {entry.tag} ({len(entry.value)} bytes) is not structural")
+        start = directory.start + 2 + 12 * number + 8
+        if not entry.span[1] and any(data[start + len(entry.value) : start + 4]):
+            raise ResidueError(f"TIFF: bytes behind the value of tag {entry.tag}")
+    _check_values(directory)
 
 
-def _check(directory: Directory, tag: int, kind: int, size: int) -> None:
-    samples = (directory.integers(_SAMPLES) or (1,))[0]
-    known = (
-        (tag in _NUMBERS and kind in _INTEGERS and size == (2 if kind == 3 else 4))
-        or (tag in _PER_SAMPLE and kind == 3 and size <= 2 * min(samples, 8))
-        or (tag in {_OFFSETS, _COUNTS} and kind in _INTEGERS)
-        or tag == _PROFILE
-    )
-    if not known:
-        raise ResidueError(f"TIFF: tag {tag} ({size} bytes) is not structural")
+def _is_known(directory: Directory, tag: int, kind: int, size: int) -> bool:
+    if tag in _NUMBERS:
+        return (kind, size) in {(_SHORT, 2), (_LONG, 4)}
+    if tag in _PER_SAMPLE:
+        samples = (directory.integers(277) or (4,))[0]
+        return kind == _SHORT and 0 < size <= 2 * samples
+    if tag in _FRACTIONS:
+        return kind == _RATIONAL and size == 8 * _FRACTIONS[tag]
+    if tag == _SUBSAMPLING:
+        return (kind, size) == (_SHORT, 4)
+    if tag == _COLOURS:
+        bits = directory.integers(_BITS)[:1]
+        return kind == _SHORT and bits in {(1,), (2,), (4,), (8,), (16,)} and size == 6 << bits[0]
+    return (tag in _ARRAYS and kind in {_SHORT, _LONG}) or (tag in {_TABLES, _PROFILE} and kind in {1, _UNDEFINED})
 
 
-def _strips(directory: Directory, length: int) -> list[tuple[int, int]]:
-    offsets, counts = directory.integers(_OFFSETS), directory.integers(_COUNTS)
-    if not offsets or len(offsets) != len(counts):
-        raise ResidueError("TIFF: strips without their sizes")
-    strips = [(start, start + size) for start, size in zip(offsets, counts, strict=True)]
-    if any(end > length for _, end in strips):
-        raise StructureError("a strip lies outside the file")
-    return strips
+def _check_values(directory: Directory) -> None:
+    """Check those values that could say more than how pixels are stored."""
+    tags = {entry.tag: entry for entry in directory.entries}
+    if _PROFILE in tags and not is_clean(tags[_PROFILE].value):
+        raise ResidueError("TIFF: a colour profile that is not ours")
+    if _TABLES in tags:
+        if directory.integers(_COMPRESSION) != (_JPEG,):
+            raise ResidueError("TIFF: JPEG tables for pixels that are none")
+        check_tables(bytes(tags[_TABLES].value))
+    if (_COLOURS in tags) != (directory.integers(_PHOTOMETRIC) == (_PALETTE,)):
+        raise ResidueError("TIFF: a palette that nothing uses, or none where one is needed")
+    if directory.integers(_SUBFILE) not in {(), (0,), (_MASK,)}:
+        raise ResidueError("TIFF: a thumbnail, or a page with flags that we do not know")
+    if directory.integers(_ORIENTATION) not in {(), *((number,) for number in range(1, 9))}:
+        raise ResidueError("TIFF: an orientation that is none")
+    if {*_DENSITY, _UNIT} & set(tags):
+        numbers = [
+            Cursor(tags[tag].value[start:], little=directory.little).uint(4) if tag in tags else 0
+            for tag in _DENSITY
+            for start in (0, 4)
+        ]
+        across, one, down, another = numbers
+        neutral = 0 < across <= 20 and 0 < down <= 20 and gcd(across, down) == 1 and across != down
+        if not neutral or (one, another) != (1, 1) or directory.integers(_UNIT) != (1,):
+            raise ResidueError("TIFF: a resolution that says more than the shape of a pixel")
 
 
-def _check_pixels(directory: Directory, strips: list[memoryview]) -> None:
-    numbers = [directory.integers(tag) for tag in (_WIDTH, _HEIGHT, _ROWS, _COMPRESSION)]
-    bits = set(directory.integers(_BITS))
-    if not all(numbers) or bits != {8} or directory.integers(284) not in {(), (1,)}:
-        raise ResidueError("TIFF: a layout that we do not write")
-    width, height, rows, compression = (number[0] for number in numbers)
-    samples = (directory.integers(_SAMPLES) or (1,))[0]
-    if not rows or len(strips) != -(-height // rows) or compression not in {_RAW, _DEFLATE}:
-        raise ResidueError("TIFF: a layout that we do not write")
-    for index, strip in enumerate(strips):
-        expected = min(rows, height - index * rows) * width * samples
-        if (_inflated(strip, expected) if compression == _DEFLATE else len(strip)) != expected:
-            raise ResidueError(f"TIFF: strip {index} does not end where the picture does")
-
-
-def _inflated(strip: memoryview, expected: int) -> int:
-    inflate = zlib.decompressobj()
-    try:
-        size = len(inflate.decompress(strip, expected + 1))
-        if not inflate.eof and size == expected:
-            size += len(inflate.decompress(inflate.unconsumed_tail, 1))  # the checksum may still be unread
-    except zlib.error as error:
-        raise StructureError(f"a strip cannot be inflated ({error})") from None
-    return size if inflate.eof and not inflate.unused_data else -1
-
-
-def _check_coverage(data: bytes, spans: list[tuple[int, int]]) -> None:
+def _check_coverage(data: Buffer, spans: list[tuple[int, int]]) -> None:
     position = 0
     for start, end in sorted(spans):
-        gap = data[position:start]
-        if start < position or len(gap) > 1 or any(gap):  # values start at even offsets
+        if start < position or start > position + 1 or any(data[position:start]):  # values start at even offsets
             raise ResidueError(f"TIFF: bytes around offset {position} are used twice or by nothing")
         position = end
+    if position > len(data):
+        raise StructureError(f"TIFF: {position - len(data)} bytes are missing")
     if position != len(data):
         raise ResidueError(f"TIFF: {len(data) - position} bytes that nothing refers to")
+
+
+__all__ = ["scan"]

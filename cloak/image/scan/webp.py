@@ -99,8 +99,8 @@ def _size(chunks: Sequence[tuple[bytes, memoryview]]) -> tuple[int, int, bool]:
     if kinds not in {(b"VP8 ",), (b"ALPH", b"VP8 ")}:
         raise _unexpected(chunks)
     cursor = Cursor(chunks[-1][1], little=True)
-    tag, mark, width, height = cursor.uint(3), bytes(cursor.take(3)), cursor.uint(2), cursor.uint(2)
-    if tag % 2 or mark != b"\x9d\x01\x2a" or tag >> 5 > cursor.left:
+    tag, start, width, height = cursor.uint(3), bytes(cursor.take(3)), cursor.uint(2), cursor.uint(2)
+    if tag % 2 or start != b"\x9d\x01\x2a" or tag >> 5 > cursor.left:
         raise ResidueError("WebP: a picture that is no key frame")
     if len(kinds) == 2 and (not len(chunks[0][1]) or chunks[0][1][0] >> 6):
         raise ResidueError("WebP: an alpha plane with reserved bits")

@@ -55,7 +55,13 @@ def strip_bytes(data: bytes, keep: Keep | None = None) -> bytes:
 
 
 def rewrite(
-    path: Path, target: Path, keep: Keep | None = None, *, overwrite: bool = False, modified: int | None = None
+    path: Path,
+    target: Path,
+    keep: Keep | None = None,
+    *,
+    overwrite: bool = False,
+    modified: int | None = None,
+    sync: files.Sync = files.Sync.ALL,
 ) -> Plan:
     """Write a copy of a photo without its metadata, its coded pixels untouched, whatever its size.
 
@@ -67,6 +73,7 @@ def rewrite(
         keep: what may stay beside the picture.
         overwrite: replace a file that is there already.
         modified: see `cloak.files.write`.
+        sync: see there.
 
     Returns:
         what was written, and the names of what was left out.
@@ -80,7 +87,8 @@ def rewrite(
     files.refuse_existing(target, overwrite=overwrite)
     with _opened(path) as source:
         planned = plan(source, keep)
-        files.write(target, planned.blocks(source), overwrite=overwrite, check=_scan, modified=modified)
+        content = planned.blocks(source)
+        files.write(target, content, overwrite=overwrite, check=_scan, modified=modified, sync=sync)
     return planned
 
 

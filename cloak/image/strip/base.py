@@ -8,7 +8,7 @@ To add a container: a module here with ``plan(source, keep) -> Plan``, and a sec
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 20
 """Bytes that are copied at a time."""
+_WINDOW = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +65,14 @@ class Memory:
 
 
 class File:
-    """A `Source` over a file that is open for as long as the ``with`` block lasts."""
+    """A `Source` over a file that is open for as long as the ``with`` block lasts; small reads come out of a window."""
 
     def __init__(self, path: Path) -> None:
         """Open the file; an `OSError` is the caller's."""
         self._file = path.open("rb", buffering=0)
         self.size = os.fstat(self._file.fileno()).st_size
+        self._start = 0
+        self._window = b""
 
     def __enter__(self) -> "Self":
         return self
@@ -81,7 +84,16 @@ class File:
 
     def read(self, offset: int, count: int) -> bytes:
         """See `Source.read`."""
+        start = offset - self._start
+        if start >= 0 and 0 <= count <= len(self._window) - start:
+            return self._window[start : start + count]
         _check(offset, count, self.size)
+        if count > _WINDOW // 2:
+            return self._fetch(offset, count)
+        self._start, self._window = offset, self._fetch(offset, min(_WINDOW, self.size - offset))
+        return self._window[:count]
+
+    def _fetch(self, offset: int, count: int) -> bytes:
         data = b""
         try:
             self._file.seek(offset)
@@ -118,19 +130,38 @@ class Span:
 Piece = bytes | Span
 
 
+def merged(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Join spans that follow each other; leave out what is empty."""
+    last: Piece | None = None
+    for piece in pieces:
+        if not len(piece):
+            continue
+        if isinstance(last, Span) and isinstance(piece, Span) and piece.start == last.end:
+            last = Span(last.start, piece.end)
+            continue
+        if last is not None:
+            yield last
+        last = piece
+    if last is not None:
+        yield last
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What the new file consists of.
 
     Attributes:
         pieces: in order.
-        removed: names of what is left out, in people's words (`cloak.image.blocks`), sorted, each once.
+        removed: names of what is left out, in people's words (`cloak.image.blocks`); sorted here, each once.
         kept: names of what stays beside the picture: "orientation", "colour profile".
     """
 
     pieces: tuple[Piece, ...]
     removed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "removed", tuple(sorted(set(self.removed), key=str.casefold)))
 
     @property
     def size(self) -> int:

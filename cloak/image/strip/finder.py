@@ -1,8 +1,13 @@
 """Look for patterns in a file of any size, a block at a time."""
 
 import re
+from collections.abc import Iterator
 
+from cloak.image import blocks
 from cloak.image.strip.base import BLOCK, Source
+
+_FILMS = re.compile(rb"ftyp(?:mp4|isom|iso2|qt|MSNV|avc1|hvc1)|MotionPhoto_Data")
+_SEARCHED = 1 << 16  # bytes in which a film begins, or a mark at the very end says that there is one
 
 
 class Finder:
@@ -39,3 +44,13 @@ class Finder:
         if self._start <= position < self._start + len(self._block):
             return self._block[position - self._start]
         return self.source.read(position, 1)[0] if position < self.source.size else None
+
+
+def behind(source: Source, end: int) -> Iterator[str]:
+    """Name what is behind the end of a picture; nothing if that is the end of the file."""
+    if end >= source.size:
+        return
+    yield blocks.TRAILER
+    count = min(_SEARCHED, source.size - end)
+    if _FILMS.search(source.read(end, count)) or _FILMS.search(source.read(source.size - count, count)):
+        yield blocks.MOTION

@@ -7,48 +7,52 @@ Source: CompuServe, Graphics Interchange Format, versions 87a and 89a.
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cloak.errors import UnreadablePhotoError
 from cloak.image import blocks
 from cloak.image.strip.base import Keep, Piece, Plan, Source, Span
-from cloak.image.strip.gif_codes import Codes
+from cloak.image.strip.lzw import Codes, End
+from cloak.image.strip.reader import Reader
 
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _CONTROL, _COMMENT, _APPLICATION, _PLAIN_TEXT = 0xF9, 0xFE, 0xFF, 0x01
 _TABLE, _SIZE = 0x80, 0x07
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
-_PACKET = 1 << 20  # bytes of an extension that are looked at, to name what is in it
-_AHEAD = 1 << 16
+_RUN = 1 << 15  # bytes of sub-blocks that are taken at once
+_LOOKED_AT = 32  # such runs of an extension, to name what is in it
+_KEPT = 4  # sub-blocks before a run in which the codes that are followed next may begin
+_MOST_BITS = 11  # 8 by the standard; decoders take what fits into codes of 12 bits
+_MOST_ZEROS = 255  # between blocks, which decoders pass over
 _NAMES = {b"C2PA_GIF": blocks.CREDENTIALS, b"ICCRGBG1": blocks.PROFILE, b"XMP Data": blocks.XMP}
 
 
-class _Reader:
-    """Reads a source from front to back, a large block at a time."""
+class _Reader(Reader):
+    """Reads sub-blocks, too."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.position = 0
-        self._start = 0
-        self._block = b""
+    def runs(self) -> Iterator[list[tuple[int, bytes]]]:
+        """The sub-blocks from here to their end, each with its offset, as many at a time as make `_RUN` bytes."""
+        ended = False
+        while not ended:
+            found, size = [], 0
+            while size < _RUN:
+                place = self.position
+                content = self.take(self.take(1)[0])
+                if not content:
+                    ended = True
+                    break
+                found.append((place, content))
+                size += len(content)
+            if found:
+                yield found
 
-    def take(self, count: int) -> bytes:
-        offset = self.position - self._start
-        if offset + count > len(self._block):
-            ahead = max(count, min(_AHEAD, self.source.size - self.position))
-            self._start, self._block, offset = self.position, self.source.read(self.position, ahead), 0
-        self.position += count
-        return self._block[offset : offset + count]
-
-    def blocks(self) -> "list[bytes]":
+    def blocks(self) -> list[bytes]:
         """The sub-blocks from here to their end, as far as they are looked at."""
-        found = []
-        size = 0
-        while length := self.take(1)[0]:
-            content = self.take(length)
-            if size < _PACKET:
-                found.append(content)
-                size += length
+        found: list[bytes] = []
+        for number, run in enumerate(self.runs()):
+            if number < _LOOKED_AT:
+                found += [content for _, content in run]
         return found
 
 
@@ -69,7 +73,7 @@ class _State:
     removed: set[str] = field(default_factory=set)
 
 
-def plan(source: Source, keep: Keep) -> Plan:  # noqa: ARG001 - a GIF says no orientation, and its profile is heeded by nobody
+def plan(source: Source, keep: Keep) -> Plan:  # noqa: ARG001 -- a GIF says no orientation, nobody heeds its profile
     """Decide what the new file consists of.
 
     Raises:
@@ -78,11 +82,17 @@ def plan(source: Source, keep: Keep) -> Plan:  # noqa: ARG001 - a GIF says no or
     reader = _Reader(source)
     head = _screen(reader)
     state = _State()
-    while (mark := reader.take(1)[0]) != _TRAILER:
+    zeros = 0
+    while reader.position < source.size:  # some writers forget the trailer
+        mark = reader.take(1)[0]
+        if mark == _TRAILER:
+            break
         if mark == _EXTENSION:
             _extension(reader, state)
         elif mark == _IMAGE:
             _frame(reader, state)
+        elif not mark and zeros < _MOST_ZEROS:
+            zeros += 1
         else:
             raise _damaged(f"a block of kind {mark:02x} at byte {reader.position - 1}")
     if not state.frames:
@@ -90,7 +100,7 @@ def plan(source: Source, keep: Keep) -> Plan:  # noqa: ARG001 - a GIF says no or
     if reader.position < source.size:
         state.removed.add(blocks.TRAILER)
     pieces = (head + state.loop, *state.frames, bytes([_TRAILER]))
-    return Plan(pieces, tuple(sorted(state.removed)))
+    return Plan(pieces, tuple(sorted(state.removed, key=str.casefold)))
 
 
 def _screen(reader: _Reader) -> bytes:
@@ -117,7 +127,7 @@ def _extension(reader: _Reader, state: _State) -> None:
         state.control += struct.pack("<BHBB", flags & 0x1F, delay, clear if flags & 1 else 0, 0)
     elif kind == _APPLICATION and first in _LOOPS:
         for block in content[1:]:
-            if block[0] & 7 == 1 and len(block) >= 3:
+            if block[0] & 7 == 1 and len(block) >= 3 and not state.loop:
                 state.loop = bytes([_EXTENSION, _APPLICATION, 11]) + _LOOPS[0] + b"\x03\x01" + block[1:3] + b"\0"
     elif kind == _APPLICATION:
         state.removed.add(_NAMES.get(first[:8], "application data"))
@@ -136,28 +146,40 @@ def _frame(reader: _Reader, state: _State) -> None:
         raise _damaged(f"a picture of {width} x {height} pixels at byte {reader.position - 10}")
     table = _table(reader, flags)
     bits = reader.take(1)
-    if not 1 <= bits[0] <= 8:
-        raise _damaged(f"codes that start with {bits[0]} bits at byte {reader.position - 1}: 2 to 8 are allowed")
+    if not 2 <= bits[0] <= _MOST_BITS:
+        raise _damaged(f"codes for pixels of {bits[0]} bits at byte {reader.position - 1}: 2 to 8 are allowed")
     head = bytes([_IMAGE]) + struct.pack("<HHHHB", left, top, width, height, flags) + table + bits
-    state.frames += [state.control + head, *_pixels(reader, Codes(bits[0], width * height))]
+    pixels, hidden = _pixels(reader, Codes(bits[0], width * height))
+    state.frames += [state.control + head, *pixels]
+    state.removed |= {blocks.TRAILER} if hidden else set()
     state.control = b""
 
 
-def _pixels(reader: _Reader, codes: Codes) -> list[Piece]:
-    """Follow the codes of a picture through its sub-blocks; copy these up to the one where it ends."""
+def _pixels(reader: _Reader, codes: Codes) -> tuple[list[Piece], bool]:
+    """Copy the sub-blocks of a picture up to the one where it ends; say whether anything behind that is left out."""
     start = reader.position
-    while length := reader.take(1)[0]:
-        block = reader.take(length)
-        tail = codes.feed(block)
-        if tail is None:
-            continue
-        copied = Span(start, reader.position - length - 1)
-        reader.blocks()
-        last = b"".join(bytes([len(part)]) + part for part in (tail[:255], tail[255:]) if part)
-        return [copied, last + b"\0"] if len(copied) else [last + b"\0"]
+    places: list[tuple[int, int]] = []  # of sub-blocks: bytes of codes before it, and offset
+    total = 0
+    end: End | None = None
+    for content in reader.runs():
+        if end is None:
+            del places[:-_KEPT]
+        for position, block in content:
+            places += [(total, position)] if end is None else []
+            total += len(block)
+        end = end or codes.feed(b"".join(block for _, block in content))
     if not codes.seen:
         raise _damaged(f"a picture without pixels at byte {start}")
-    return [Span(start, reader.position)]  # it ends early, as some do: what is missing stays missing
+    end = end or codes.end()  # no code for the end; or it ends early: what is missing stays missing
+    before, place = next((before, place) for before, place in reversed(places) if before <= end.whole)
+    length = reader.source.read(place, 1)[0]
+    kept = end.whole - before
+    if kept == length:
+        place, kept = place + 1 + length, 0
+    last = reader.source.read(place + 1, kept) + end.tail
+    blocks_ = b"".join(bytes([len(part)]) + part for part in (last[:255], last[255:]) if part)
+    copied: list[Piece] = [Span(start, place)] if place > start else []
+    return [*copied, blocks_ + b"\0"], total > end.whole + len(end.tail)
 
 
 def _damaged(what: str) -> UnreadablePhotoError:

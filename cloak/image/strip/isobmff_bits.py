@@ -15,9 +15,10 @@ from cloak.image.strip.isobmff_boxes import Content, Fields, Report, damaged, jo
 
 MESSAGES = "messages of the encoder inside the picture"
 
-_MOST_UNITS = 10_000  # of one picture; the largest HEVC level has 600 slices
+_MOST_UNITS = 200_000  # of one file: frames of almost an hour, and their alpha planes
 _PARAMETERS = frozenset({32, 33, 34})  # VPS, SPS, PPS
 _SLICES = frozenset({*range(10), *range(16, 22)})
+_PICTURE = _SLICES | _PARAMETERS
 _ENDS = frozenset({36, 37})  # of a sequence, of the stream: two bytes that decoders of moving pictures heed
 _UNITS = frozenset({1, 2, 3, 4, 6})  # AV1: sequence header, temporal delimiter, frame header, tile group, frame
 _DELIMITER, _TILES = 2, 8
@@ -30,7 +31,7 @@ class Cleaned:
     ranges: tuple[tuple[int, int], ...]
 
     def pieces(self, content: Content) -> tuple[Piece, ...]:
-        """Where in the file it lies."""
+        """Where in the file it lies, in as few parts as possible."""
         return joined([span for start, end in self.ranges for span in content.cut(start, end)])
 
     def within(self, first: int, last: int) -> int:
@@ -38,75 +39,92 @@ class Cleaned:
         return sum(max(0, min(end, last) - max(start, first)) for start, end in self.ranges)
 
 
-def hevc_picture(content: Content, length_size: int, report: Report) -> Cleaned:
-    """Find the slices and parameter sets in a picture whose units are each preceded by their length.
+class Units:
+    """Finds the units that are picture in the coded pictures of one file, whose number is bounded."""
 
-    Units of further layers (a second eye, an alpha layer that needs a decoder of its own) are left out.
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._left = _MOST_UNITS
 
-    Raises:
-        UnreadablePhotoError: the units do not add up, or there is no slice.
-        UnsupportedPhotoError: more units than any picture has.
-    """
-    kept: list[tuple[int, int]] = []
-    position = pictures = count = 0
-    while position < content.size:
-        head = content.read(position, length_size + 2)
-        length, unit = int.from_bytes(head[:length_size], "big"), head[length_size:]
-        end = position + length_size + length
-        if len(head) < length_size or length == 1 or end > content.size:
-            raise damaged(f"a unit of {length} bytes at byte {position} of a picture of {content.size}")
-        count = _counted(count)
-        kind = unit[0] >> 1 & 63 if length else -1
-        base = bool(length) and not unit[0] & 1 and unit[1] < 8  # layer 0
-        if base and (kind in _SLICES | _PARAMETERS and length > 2 or kind in _ENDS and length == 2):
-            kept.append((position, end))
-            pictures += kind in _SLICES
-        else:
-            report.removed.add(MESSAGES)
-        position = end
-    if not pictures:
-        raise damaged("a picture without a slice")
-    return Cleaned(_merged(kept))
+    def picture(self, kind: bytes, content: Content, parameters: bytes) -> Cleaned:
+        """Find what is picture in a coded picture.
 
+        Args:
+            kind: "av01", or that of an HEVC picture.
+            content: the coded picture.
+            parameters: content of its `av1C` or `hvcC` box.
 
-def av1_picture(content: Content, report: Report) -> Cleaned:
-    """Find the frames and their parameters in an AV1 picture.
+        Raises:
+            UnreadablePhotoError: the units do not add up, or there is no picture in them.
+            UnsupportedPhotoError: a unit that cannot be left out, or more units than any file has.
+        """
+        if kind == b"av01":
+            cleaned, kinds = self._av1(content, _UNITS)
+            if not kinds & {3, 6}:
+                raise damaged("a picture without a frame")
+            return cleaned
+        return self._hevc(content, (parameters[21] & 3) + 1)
 
-    Raises:
-        UnreadablePhotoError: the units do not add up, or there is no frame.
-        UnsupportedPhotoError: a unit that cannot be left out, or more units than any picture has.
-    """
-    cleaned, kinds = _av1(content, _UNITS, report)
-    if not kinds & {3, 6}:
-        raise damaged("a picture without a frame")
-    return cleaned
+    def _hevc(self, content: Content, length_size: int) -> Cleaned:
+        """Find the slices and parameter sets in a picture whose units are each preceded by their length.
 
+        Units of further layers (a second eye, an alpha layer that needs a decoder of its own) are left out.
+        """
+        kept: list[tuple[int, int]] = []
+        position = pictures = 0
+        while position < content.size:
+            head = content.read(position, length_size + 2)
+            length, unit = int.from_bytes(head[:length_size], "big"), head[length_size:]
+            end = position + length_size + length
+            if len(head) < length_size or length == 1 or end > content.size:
+                raise damaged(f"a unit of {length} bytes at byte {position} of a picture of {content.size}")
+            self._count()
+            kind = unit[0] >> 1 & 63 if length else -1
+            base = bool(length) and _is_base(unit)
+            if base and ((kind in _PICTURE and length > 2) or (kind in _ENDS and length == 2)):
+                kept.append((position, end))
+                pictures += kind in _SLICES
+            else:
+                self._report.removed.add(MESSAGES)
+            position = end
+        if not pictures:
+            raise damaged("a picture without a slice")
+        return Cleaned(_merged(kept))
 
-def _av1(content: Content, allowed: frozenset[int], report: Report) -> tuple[Cleaned, set[int]]:
-    kept: list[tuple[int, int]] = []
-    kinds: set[int] = set()
-    position = count = 0
-    while position < content.size:
-        kind, inside, end = _unit(content, position)
-        count = _counted(count)
-        if kind == _TILES:
-            raise unsupported("an AV1 picture made of a list of tiles")
-        if kind in allowed and not (kind == _DELIMITER and end > inside):
-            kept.append((position, end))
-            kinds.add(kind)
-        else:
-            report.removed.add(MESSAGES)
-        position = end
-    return Cleaned(_merged(kept)), kinds
+    def _av1(self, content: Content, allowed: frozenset[int]) -> tuple[Cleaned, set[int]]:
+        kept: list[tuple[int, int]] = []
+        kinds: set[int] = set()
+        position = 0
+        while position < content.size:
+            kind, inside, end = _unit(content, position)
+            self._count()
+            if kind == _TILES:
+                raise unsupported("an AV1 picture made of a list of tiles")
+            if kind in allowed and not (kind == _DELIMITER and end > inside):
+                kept.append((position, end))
+                kinds.add(kind)
+            else:
+                self._report.removed.add(MESSAGES)
+            position = end
+        return Cleaned(_merged(kept)), kinds
+
+    def _count(self) -> None:
+        if not self._left:
+            raise unsupported(f"pictures of more than {_MOST_UNITS} units")
+        self._left -= 1
+
+    def av1_header(self, content: Content) -> Cleaned:
+        """Find the sequence header in the units of an `av1C` box."""
+        return self._av1(content, frozenset({1}))[0]
 
 
 def _unit(content: Content, position: int) -> tuple[int, int, int]:
     """The kind of the AV1 unit at `position`, where its content starts, and where it ends."""
     head = content.read(position, 10)
-    if head[0] & 0x81:
+    if head[0] & 0x81 or (head[0] & 4 and len(head) > 1 and head[1] & 7):
         raise damaged(f"an AV1 unit that starts with {head[0]:02x}")
     start = 2 if head[0] & 4 else 1
-    if not head[0] & 2:
+    if not head[0] & 2 and start <= len(head):
         return head[0] >> 3 & 15, position + start, content.size
     size = 0
     for index, byte in enumerate(head[start : start + 8]):
@@ -117,12 +135,6 @@ def _unit(content: Content, position: int) -> tuple[int, int, int]:
                 return head[0] >> 3 & 15, inside, inside + size
             break
     raise damaged(f"an AV1 unit of {size} bytes at byte {position} of a picture of {content.size}")
-
-
-def _counted(count: int) -> int:
-    if count == _MOST_UNITS:
-        raise unsupported(f"a picture of more than {_MOST_UNITS} units")
-    return count + 1
 
 
 def _merged(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
@@ -161,7 +173,8 @@ def hevc_parameters(body: bytes, report: Report) -> bytes:
 
 
 def _is_base(unit: bytes) -> bool:
-    return not unit[0] & 1 and unit[1] < 8
+    """Whether a unit belongs to the first layer, and its forbidden bit is zero."""
+    return not unit[0] & 0x81 and unit[1] < 8
 
 
 def av1_parameters(body: bytes, report: Report) -> bytes:
@@ -173,6 +186,6 @@ def av1_parameters(body: bytes, report: Report) -> bytes:
     if len(body) < 4 or body[0] != 0x81:
         raise damaged(f"an av1C box that starts with {body[:4].hex()}")
     units = Content(Memory(body), [Span(4, len(body))])
-    cleaned, _ = _av1(units, frozenset({1}), report)
+    cleaned = Units(report).av1_header(units)
     last = body[3] & (0x1F if body[3] & 0x10 else 0x10)
     return body[:3] + bytes([last]) + b"".join(body[4 + start : 4 + end] for start, end in cleaned.ranges)

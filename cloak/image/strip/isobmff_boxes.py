@@ -12,8 +12,11 @@ from itertools import accumulate
 from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image.strip.base import Piece, Source, Span
 
-LARGEST_TABLE = 4 << 20
-"""Bytes of a table that are read: enough for the largest grid of tiles that there can be."""
+LARGEST_TABLE = 2 << 20
+"""Bytes of a table that are read: enough for 65,535 tiles, or 100,000 frames."""
+LARGEST_PROFILES = 32 << 20
+"""Bytes of the table of properties that are read: colour profiles are in it."""
+_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _MOST_BOXES = 100_000
 
 
@@ -84,7 +87,9 @@ def boxes(source: Source, start: int, end: int) -> Iterator[Box]:
             return
         box = header(source, start, end)
         if box.end > end:
-            raise damaged(f"box {box.kind!r} at offset {start} announces {box.end - start} bytes, {end - start} are left")
+            raise damaged(
+                f"box {box.kind!r} at offset {start} announces {box.end - start} bytes, {end - start} are left"
+            )
         yield box
         start = box.end
     raise unsupported(f"more than {_MOST_BOXES} boxes in one")
@@ -98,13 +103,13 @@ def unique(source: Source, start: int, end: int) -> dict[bytes, Box]:
     return found
 
 
-def content(source: Source, box: Box) -> bytes:
+def content(source: Source, box: Box, limit: int | None = None) -> bytes:
     """The content of a table.
 
     Raises:
-        UnsupportedPhotoError: it is larger than any photo needs.
+        UnsupportedPhotoError: it is larger than `limit`, or than any photo needs.
     """
-    if box.end - box.body > LARGEST_TABLE:
+    if box.end - box.body > (limit or LARGEST_TABLE):
         raise unsupported(f"a box {box.kind!r} of {box.end - box.body} bytes, more than any photo needs")
     return source.read(box.body, box.end - box.body)
 
@@ -136,6 +141,10 @@ class Fields:
     def number(self, size: int) -> int:
         """An unsigned number of `size` bytes, 0 for a size of 0."""
         return int.from_bytes(self.take(size), "big")
+
+    def numbers(self, count: int, size: int = 4) -> tuple[int, ...]:
+        """As many unsigned numbers of 1, 2, 4 or 8 bytes."""
+        return struct.unpack(f">{count}{_CODES[size]}", self.take(count * size))
 
     def version(self) -> tuple[int, int]:
         """Version and flags."""

@@ -18,6 +18,7 @@ _PROFILE_FLAG, _ALPHA_FLAG, _EXIF_FLAG, _XMP_FLAG, _ANIMATION_FLAG = 0x20, 0x10,
 _LARGEST = 1 << 24  # bytes of a block that is read as a whole
 _FRAME_HEADER = 16
 _PICTURES = (b"VP8 ", b"VP8L")
+_NAMES = {b"EXIF": blocks.EXIF, b"XMP ": blocks.XMP, b"ICCP": blocks.PROFILE, b"C2PA": blocks.CREDENTIALS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def plan(source: Source, keep: Keep) -> Plan:
         UnsupportedPhotoError: its profile cannot be rewritten (see `cloak.image.profiles`).
     """
     found = _read(source)
-    kept = []
+    kept: list[str] = []
     profile = b""
     if found.profile is not None:
         content = source.read(found.profile.start, found.profile.end - found.profile.start)
@@ -243,7 +244,7 @@ def _chunks(source: Source, position: int, stop: int) -> Iterator[_Chunk]:
 
 
 def _private(kind: bytes) -> str:
-    return f"private chunk ({kind.decode('latin-1')})"
+    return _NAMES.get(kind) or f"private chunk ({kind.decode('latin-1')})"
 
 
 def _damaged(what: str) -> UnreadablePhotoError:

@@ -1,0 +1,287 @@
+"""Rewrite a TIFF file around its pages: tags by allow-list, each with a value of its exact form, pixels as they are.
+
+Pages of reduced resolution are thumbnails and go. Pixels end where the page does: what follows in a strip is left out.
+
+Source: TIFF 6.0; Adobe, TIFF Technical Notes; ICC.1:2022, annex B.3 (profiles).
+"""
+
+import struct
+from dataclasses import dataclass, field
+
+from cloak.errors import TooLargeError, UnsupportedPhotoError
+from cloak.image import aspect, blocks, orientation, profiles
+from cloak.image.strip.base import Keep, Piece, Plan, Source, merged
+from cloak.image.strip.finder import behind
+from cloak.image.strip.tiff_names import names
+from cloak.image.strip.tiff_read import Directory, damaged, directories, pointed_at
+from cloak.image.strip.tiff_strips import JPEG, JPEG_OLD, Layout, Trimmer, jpeg_tables, layout
+
+_SHORT, _LONG, _RATIONAL, _UNDEFINED = 3, 4, 5, 7
+_SUBFILE, _OLD_SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _COLOURS = 254, 255, 258, 259, 262, 274, 320
+_ACROSS, _DOWN, _UNIT = _DENSITY = 282, 283, 296
+_NO_UNIT, _PALETTE = 1, 3
+_SUB_DIRECTORIES = 330
+_POINTERS = (_SUB_DIRECTORIES, 34665, 34853)
+_OLD_START, _OLD_SIZE = 513, 514
+_STRIPS, _TILES, _TABLES, _PROFILE = (273, 279), (324, 325), 347, 34675
+_REDUCED, _MASK = 1, 4
+_INTEGERS = {
+    **dict.fromkeys((_COMPRESSION, _PHOTOMETRIC, 266, 277, 284, 317, 332, 334, 531), (_SHORT, 1)),
+    **dict.fromkeys((256, 257, 278, 292, 293, 322, 323), (_LONG, 1)),
+    **dict.fromkeys((_BITS, 338, 339), (_SHORT, 0)),
+    530: (_SHORT, 2),
+}
+"""Tags whose values are integers: type that is written, and how many; 0 for one of each sample."""
+_RATIOS = {318: 2, 319: 6, 529: 3, 532: 6}
+"""Tags that describe colours by fractions, and how many."""
+_RAW_PHOTOS = frozenset({32803, 34892})
+_RAW_TAGS = frozenset({50706, 33421, 33422})
+_LARGEST = 1 << 24  # bytes of a profile or of tables
+_END = 1 << 32
+
+
+@dataclass(slots=True)
+class _Page:
+    """What is written of one page.
+
+    Attributes:
+        values: type, number of values and their bytes, by tag.
+        strips: what to write of each strip or tile, and the key of its content: equal ones are written once.
+        arrays: the tags that hold offsets and sizes of strips.
+    """
+
+    values: dict[int, tuple[int, int, bytes]] = field(default_factory=dict)
+    strips: list[tuple[tuple[int, int], tuple[Piece, ...]]] = field(default_factory=list)
+    arrays: tuple[int, int] = _STRIPS
+
+
+@dataclass(slots=True)
+class _File:
+    """What is known while pages are read, one after the other.
+
+    Attributes:
+        source: the file.
+        order: "<" or ">".
+        keep: what may stay.
+        trimmer: finds the ends of strips.
+        removed: names of what is left out.
+        kept: names of what stays beside the picture.
+        end: offset after the last byte that a page refers to.
+        left: bytes that may still be written: strips that overlap would multiply.
+    """
+
+    source: Source
+    order: str
+    keep: Keep
+    trimmer: Trimmer
+    removed: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
+    end: int = 0
+    left: int = 0
+
+    def pack(self, kind: int, *numbers: int) -> tuple[int, int, bytes]:
+        """Numbers as the value of a tag: type, count, bytes."""
+        code, most = ("H", 0xFFFF) if kind == _SHORT else ("I", 0xFFFFFFFF)
+        if any(not 0 <= number <= most for number in numbers):
+            raise damaged(f"a number out of range among {numbers[:9]}")
+        count = len(numbers) // 2 if kind == _RATIONAL else len(numbers)
+        return kind, count, struct.pack(f"{self.order}{len(numbers)}{code}", *numbers)
+
+
+def plan(source: Source, keep: Keep) -> Plan:
+    """Decide what the new file consists of.
+
+    Raises:
+        UnreadablePhotoError: truncated, damaged, or without a picture.
+        UnsupportedPhotoError: a camera's raw file, pixels coded in a way that we do not follow, or a profile that
+            cannot be rewritten (see `cloak.image.profiles`).
+        TooLargeError: more pixels than can be checked, or more bytes than a TIFF file can have.
+    """
+    order, found = directories(source)
+    file = _File(source, order, keep, Trimmer(source), left=2 * source.size)
+    pages = [_page(directory, file) for directory in _full(found, file)]
+    file.removed |= file.trimmer.removed | ({blocks.STRAY} if file.trimmer.hidden else set())
+    if not any(tag in directory.entries for directory in found for tag in _POINTERS):
+        file.end = max([file.end, *(directory.end for directory in found)])
+        file.removed.update(behind(source, file.end))
+    pieces = _assemble(pages, order)
+    return Plan(tuple(merged(pieces)), tuple(file.removed), tuple(sorted(file.kept)))
+
+
+def _full(found: list[Directory], file: _File) -> list[Directory]:
+    """The directories that are pages: not those of thumbnails, or without a picture."""
+    for directory in [*found, *(sub for each in found for sub in pointed_at(each, _SUB_DIRECTORIES))]:
+        if _RAW_TAGS & set(directory.entries) or directory.integer(_PHOTOMETRIC, 0) in _RAW_PHOTOS:
+            raise UnsupportedPhotoError("TIFF: a camera's raw file (or DNG) is not supported: convert it to JPEG first")
+    pages, small = [], []
+    for number, directory in enumerate(found):
+        if not {256, 257} <= set(directory.entries):
+            if not number:
+                raise damaged("no picture in its first directory")
+            file.removed.update(names(directory, directory.entries))
+            file.removed.add("a directory without a picture")
+        elif _is_reduced(directory) or (number and directory.integer(_COMPRESSION, 1) == JPEG_OLD):
+            small.append(directory)
+        else:
+            pages.append(directory)
+    if not pages and any(_SUB_DIRECTORIES in directory.entries for directory in found):
+        raise UnsupportedPhotoError("TIFF: it holds only thumbnails and what they refer to: convert it to PNG first")
+    if not pages:
+        return small
+    for directory in small:
+        file.removed.add(blocks.THUMBNAIL)
+        offsets, sizes = (directory.integers(tag) for tag in _STRIPS)
+        file.end = max([file.end, *(sum(pair) for pair in zip(offsets, sizes, strict=False))])
+    return pages
+
+
+def _is_reduced(directory: Directory) -> bool:
+    return bool(directory.integer(_SUBFILE, 0) & _REDUCED) or directory.integer(_OLD_SUBFILE, 0) == 2
+
+
+def _page(directory: Directory, file: _File) -> _Page:
+    page = _Page(arrays=_TILES if _TILES[0] in directory.entries else _STRIPS)
+    laid = layout(directory)
+    if laid.compression == JPEG_OLD and (laid.count != 1 or page.arrays == _TILES or not _is_one_file(directory)):
+        raise UnsupportedPhotoError("TIFF: JPEG of the old kind, in pieces: save it as another kind first")
+    samples = directory.integer(277, 4)
+    for tag, (kind, count) in _INTEGERS.items():
+        numbers = directory.integers(tag)
+        if numbers and (tag != 530 or len(numbers) == 2):
+            page.values[tag] = file.pack(kind, *numbers[: count or samples])
+    for tag, count in _RATIOS.items():
+        entry = directory.entries.get(tag)
+        if entry and (entry.kind, entry.count) == (_RATIONAL, count):
+            page.values[tag] = (_RATIONAL, count, directory.raw(tag))
+    page.values[_SUBFILE] = file.pack(_LONG, directory.integer(_SUBFILE, 0) & _MASK)
+    if directory.integer(_PHOTOMETRIC, 0) == _PALETTE:
+        colours = directory.integers(_COLOURS)
+        if len(colours) != 3 << (bits := directory.integer(_BITS, 1)):
+            raise damaged(f"a palette of {len(colours)} numbers for {bits} bits")
+        page.values[_COLOURS] = file.pack(_SHORT, *colours)
+    if laid.compression == JPEG and _TABLES in directory.entries:
+        tables = jpeg_tables(directory.raw(_TABLES, _LARGEST))
+        page.values[_TABLES] = _UNDEFINED, len(tables), tables
+    _orientation(directory, page, file)
+    _resolution(directory, page, file)
+    _profile(directory, page, file)
+    _strips(directory, laid, page, file)
+    gone = (
+        set(directory.entries)
+        - set(page.values)
+        - {*page.arrays, _SUBFILE, _ORIENTATION, _PROFILE, _OLD_START, _OLD_SIZE, *_DENSITY}
+    )
+    file.removed.update(names(directory, gone))
+    return page
+
+
+def _is_one_file(directory: Directory) -> bool:
+    """Whether a page of the old kind of JPEG is a complete file in its only strip."""
+    start = directory.integer(_STRIPS[0], 0)
+    return directory.integer(_OLD_START, start) == start and directory.source.read(start, 2) == b"\xff\xd8"
+
+
+def _orientation(directory: Directory, page: _Page, file: _File) -> None:
+    """Keep which way is up; upright goes without saying."""
+    stated = directory.integer(_ORIENTATION, orientation.UPRIGHT)
+    if stated in orientation.ORIENTATIONS and stated != orientation.UPRIGHT:
+        if file.keep.orientation:
+            page.values[_ORIENTATION] = file.pack(_SHORT, stated)
+            file.kept.add("orientation")
+        else:
+            file.removed.add(blocks.ORIENTATION)
+
+
+def _resolution(directory: Directory, page: _Page, file: _File) -> None:
+    """Keep of a resolution the shape of a pixel."""
+    if not set(_DENSITY) & set(directory.entries):
+        return
+    across, down = (directory.ratios(tag)[:1] for tag in (_ACROSS, _DOWN))
+    shape = (1, 1)
+    if across and down:
+        shape = aspect.ratio(across[0][0] * down[0][1], down[0][0] * across[0][1])
+    if shape != (1, 1):
+        page.values[_ACROSS], page.values[_DOWN] = (file.pack(_RATIONAL, edge, 1) for edge in shape)
+        page.values[_UNIT] = file.pack(_SHORT, _NO_UNIT)
+    if shape == (1, 1) or (across[0], down[0]) != ((shape[0], 1), (shape[1], 1)) or directory.integer(_UNIT, 2) != 1:
+        file.removed.add(blocks.RESOLUTION)
+
+
+def _profile(directory: Directory, page: _Page, file: _File) -> None:
+    if _PROFILE not in directory.entries:
+        return
+    tidied = profiles.REMOVED
+    if file.keep.profile:
+        tidied = profiles.tidy(directory.raw(_PROFILE, _LARGEST))
+    file.removed.update(tidied.removed)
+    file.kept.update(tidied.kept)
+    if tidied.profile:
+        page.values[_PROFILE] = _UNDEFINED, len(tidied.profile), tidied.profile
+
+
+def _strips(directory: Directory, laid: Layout, page: _Page, file: _File) -> None:
+    offsets, sizes = (directory.integers(tag) for tag in page.arrays)
+    if not sizes and (laid.compression == 1 or laid.count == len(offsets) == 1):  # some writers leave them out
+        sizes = (0,) * len(offsets) if laid.compression == 1 else (file.source.size - offsets[0],)
+    if laid.count > min(len(offsets), len(sizes)):
+        raise damaged(f"{laid.count} strips or tiles, {len(offsets)} offsets and {len(sizes)} sizes of them")
+    file.trimmer.hidden |= len(offsets) > laid.count
+    known: dict[tuple[int, int], tuple[Piece, ...]] = {}
+    for index in range(laid.count):
+        key = (offsets[index], sizes[index] or -laid.size(index))
+        if key[0] == sizes[index] == 0:  # nothing there, for readers that allow it
+            page.strips.append(((0, 0), ()))
+            continue
+        if key not in known:
+            known[key] = file.trimmer.trim(laid, index, offsets[index], sizes[index])
+            file.left -= sum(len(piece) for piece in known[key])
+            if file.left < 0:
+                raise damaged("strips that overlap")
+        page.strips.append((key, known[key]))
+        file.end = max(file.end, offsets[index] + max(sizes[index], laid.size(index) if laid.compression == 1 else 0))
+
+
+def _assemble(pages: list[_Page], order: str) -> list[Piece]:
+    """Lay out the pages: a directory, its values, its strips, each page behind the last."""
+    pieces: list[Piece] = [{"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}I", 8)]
+    start = 8
+    for number, page in enumerate(pages):
+        last = number == len(pages) - 1
+        count = len(page.strips)
+        values = page.values | dict.fromkeys(page.arrays, (_LONG, count, bytes(4 * count)))
+        head = 2 + 12 * len(values) + 4 + sum(_even(len(data)) for _, _, data in values.values() if len(data) > 4)
+        position = start + head
+        places: dict[tuple[int, int], tuple[int, int]] = {(0, 0): (0, 0)}
+        body: list[Piece] = []
+        for key, strip in page.strips:
+            if key not in places:
+                places[key] = position, sum(len(piece) for piece in strip)
+                position += places[key][1]
+                body += strip
+        offsets, sizes = zip(*(places[key] for key, _ in page.strips), strict=True)
+        following = 0 if last else _even(position)
+        if position >= _END:
+            raise TooLargeError(f"TIFF: {position} bytes are more than a TIFF file can have: save it as PNG first")
+        for tag, numbers in zip(page.arrays, (offsets, sizes), strict=True):
+            values[tag] = _LONG, count, struct.pack(f"{order}{count}I", *numbers)
+        pieces += [_directory(values, order, start, following), *body]
+        pieces += [b"\0"] if following > position else []
+        start = following
+    return pieces
+
+
+def _directory(values: dict[int, tuple[int, int, bytes]], order: str, start: int, following: int) -> bytes:
+    table, heap = struct.pack(f"{order}H", len(values)), b""
+    place = start + 2 + 12 * len(values) + 4
+    for tag, (kind, count, data) in sorted(values.items()):
+        table += struct.pack(f"{order}HHI", tag, kind, count)
+        if len(data) <= 4:
+            table += data.ljust(4, b"\0")
+        else:
+            table += struct.pack(f"{order}I", place + len(heap))
+            heap += data + bytes(len(data) % 2)
+    return table + struct.pack(f"{order}I", following) + heap
+
+
+def _even(size: int) -> int:
+    return size + size % 2

@@ -1,0 +1,237 @@
+"""The strips and tiles of a TIFF page: where each is, how many bytes of pixels it holds, and where these end.
+
+Source: TIFF 6.0, sections 3, 9, 13, 15, 21; Adobe, TIFF Technical Note 2 (JPEG); Pixel data that is coded as by a fax
+(compressions 2 to 4) is copied as it is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cloak.errors import TooLargeError, UnsupportedPhotoError
+from cloak.image.strip import jpeg, webp
+from cloak.image.strip.base import Keep, Piece, Source, Span
+from cloak.image.strip.lzw import Codes
+from cloak.image.strip.reader import Reader
+from cloak.image.strip.tiff_read import Directory, damaged
+from cloak.image.strip.tiff_unpack import Deflate, Xz, packbits
+
+RAW, LZW, JPEG_OLD, JPEG, DEFLATE, DEFLATE_OLD, PACKBITS, LZMA, WEBP = 1, 5, 6, 7, 8, 32946, 32773, 34925, 50001
+_FAX = frozenset({2, 3, 4, 32771})
+_KNOWN = _FAX | {RAW, LZW, JPEG_OLD, JPEG, DEFLATE, DEFLATE_OLD, PACKBITS, LZMA, WEBP}
+_PACKED = frozenset({DEFLATE, DEFLATE_OLD, LZMA})
+_FILES = {JPEG_OLD: jpeg.plan, JPEG: jpeg.plan, WEBP: webp.plan}
+"""How pixels are coded that are a file of their own in each strip."""
+_YCBCR = 6
+_MOST_SAMPLES = 1 << 16
+_STEP = 1 << 16
+_MOST = 1 << 31  # bytes of pixels that are unpacked
+_FREE, _FACTOR = 1 << 29, 100  # those that any file may hold, and how many more for each of its bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the pixels of a page are laid out.
+
+    Attributes:
+        compression: how they are coded.
+        across: tiles beside each other, 1 for strips.
+        down: tiles or strips below each other.
+        planes: how many times that, for one kind of sample each.
+        width: pixels of a tile or strip.
+        rows: of a tile or strip.
+        last_rows: of the last strip, which may end with the picture.
+        bits: of a pixel, in each plane.
+        block: pixels across and down that share their colour, and how many samples they have.
+    """
+
+    compression: int
+    across: int
+    down: int
+    planes: int
+    width: int
+    rows: int
+    last_rows: int
+    bits: tuple[int, ...]
+    block: tuple[int, int, int] = (1, 1, 0)
+
+    @property
+    def count(self) -> int:
+        """Tiles or strips in all."""
+        return self.across * self.down * self.planes
+
+    def size(self, index: int, *, full: bool = False) -> int:
+        """Bytes of pixels in a tile or strip; in the last strip those up to the end of the picture, or `full`."""
+        plane, place = divmod(index, self.across * self.down)
+        rows = self.last_rows if place == self.across * self.down - 1 and not full else self.rows
+        wide, high, samples = self.block
+        if samples:
+            return -(-self.width // wide) * -(-rows // high) * samples * self.bits[0] // 8
+        return (self.width * self.bits[plane] + 7) // 8 * rows
+
+
+def layout(page: Directory) -> Layout:
+    """Say how the pixels of a page are laid out.
+
+    Raises:
+        UnreadablePhotoError: that makes no sense.
+        UnsupportedPhotoError: they are coded in a way that we do not follow.
+    """
+    compression = page.integer(259, RAW)
+    if compression not in _KNOWN:
+        raise UnsupportedPhotoError(f"TIFF: pixels coded in a way (number {compression}) that is not known: {_INSTEAD}")
+    width, height, samples = page.integer(256, 0), page.integer(257, 0), page.integer(277, 1)
+    bits = page.integers(258) or (1,)
+    if not (width > 0 and height > 0 and 0 < samples <= _MOST_SAMPLES and all(0 < each <= 64 for each in bits)):
+        raise damaged(f"{width} x {height} pixels of {samples} times {bits[:9]} bits")
+    bits = bits[:samples] if len(bits) >= samples else bits[:1] * samples
+    separate = page.integer(284, 1) == 2 and samples > 1
+    planes = bits if separate else (sum(bits),)
+    if 322 in page.entries:
+        wide, rows = page.integer(322, 0), page.integer(323, 0)
+        last = rows
+    else:
+        wide, rows = width, min(page.integer(278, height) or height, height)
+        last = height - (height - 1) // max(1, rows) * rows
+    if wide <= 0 or rows <= 0:
+        raise damaged(f"tiles of {wide} x {rows} pixels")
+    block = (1, 1, 0)
+    if page.integer(262, 0) == _YCBCR and not separate and samples == 3:
+        high = page.integers(530) or (2, 2)
+        if len(high) == 2 and set(high) <= {1, 2, 4}:
+            block = (*high, high[0] * high[1] + 2)
+            planes = bits[:1]
+    return Layout(compression, -(-width // wide), -(-height // rows), len(planes), wide, rows, last, planes, block)
+
+
+_INSTEAD = "save it with LZW or deflate compression first"
+
+
+class Trimmer:
+    """Finds where the pixels of strips end; what is behind is left out.
+
+    Attributes:
+        hidden: whether anything was left out.
+        removed: names of what was left out of JPEG streams.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.hidden = False
+        self.removed: set[str] = set()
+        self._decoded = 0
+
+    def trim(self, laid: Layout, index: int, offset: int, count: int) -> tuple[Piece, ...]:
+        """What to write of a strip.
+
+        Raises:
+            UnreadablePhotoError: it ends early, or cannot be followed.
+            TooLargeError: all strips together hold too many pixels.
+        """
+        expected = laid.size(index)
+        if laid.compression in _PACKED:
+            self._decoded += expected
+            if self._decoded > min(_MOST, _FREE + _FACTOR * self.source.size):
+                raise TooLargeError(f"TIFF: {self._decoded} bytes of pixels are too many: split it into several files")
+        if laid.compression == RAW:
+            self.hidden |= count > expected
+            if not 0 <= offset <= self.source.size - expected:
+                raise damaged(f"strip {index} lies outside the file")
+            return (Span(offset, offset + expected),)
+        if not 0 <= offset <= offset + count <= self.source.size:
+            raise damaged(f"strip {index} lies outside the file")
+        if laid.compression == LZW:
+            return self._lzw(index, expected, offset, count)
+        if laid.compression in _FILES:
+            return self._file(laid.compression, offset, count)
+        if laid.compression in _FAX:
+            return (Span(offset, offset + count),)
+        if laid.compression == PACKBITS:
+            used = packbits(Reader(self.source, offset), expected, offset + count)
+        else:
+            used = self._unpacked(laid, index, offset, count)
+        self.hidden |= used < count
+        return (Span(offset, offset + used),)
+
+    def _lzw(self, index: int, expected: int, offset: int, count: int) -> tuple[Piece, ...]:
+        head = self.source.read(offset, min(2, count))
+        old = head[:1] == b"\0" and len(head) == 2 and head[1] & 1  # as written before the standard: as in a GIF
+        codes = Codes(8, expected, tiff=not old)
+        end = None
+        for block in _blocks(self.source, offset, count):
+            end = codes.feed(block)
+            if end:
+                break
+        if codes.seen < expected:
+            raise damaged(f"strip {index} holds {codes.seen} of {expected} bytes")
+        end = end or codes.end()
+        size = end.whole + len(end.tail)
+        if size <= count and self.source.read(offset + end.whole, len(end.tail)) == end.tail:
+            self.hidden |= size < count
+            return (Span(offset, offset + size),)
+        self.hidden |= size < count
+        return Span(offset, offset + end.whole), end.tail
+
+    def _unpacked(self, laid: Layout, index: int, offset: int, count: int) -> int:
+        """Bytes of a strip up to the end of its pixels, which are unpacked to find it."""
+        unpack = Xz() if laid.compression == LZMA else Deflate()
+        most, size = laid.size(index, full=True), 0
+        for block in _blocks(self.source, offset, count):
+            for part in unpack.parts(block):
+                size += part
+                if size > most:
+                    raise damaged(f"strip {index} holds more than {most} bytes")
+            if unpack.eof:
+                break
+        if not unpack.eof or size < laid.size(index):
+            raise damaged(f"strip {index} holds {size} of {laid.size(index)} bytes, or has no end")
+        return unpack.used
+
+    def _file(self, compression: int, offset: int, count: int) -> tuple[Piece, ...]:
+        planned = _FILES[compression](_Window(self.source, offset, count), Keep(orientation=False, profile=False))
+        self.removed.update(planned.removed)
+        return tuple(
+            Span(offset + piece.start, offset + piece.end) if isinstance(piece, Span) else piece
+            for piece in planned.pieces
+        )
+
+
+class _Window:
+    """A part of a source as a source of its own."""
+
+    def __init__(self, source: Source, start: int, size: int) -> None:
+        self._source = source
+        self._start = start
+        self.size = size
+
+    def read(self, offset: int, count: int) -> bytes:
+        """See `Source.read`."""
+        if offset < 0 or count < 0 or offset + count > self.size:
+            raise damaged(f"bytes {offset} to {offset + count} of a strip of {self.size}")
+        return self._source.read(self._start + offset, count)
+
+
+def _blocks(source: Source, offset: int, count: int) -> Iterator[bytes]:
+    for start in range(offset, offset + count, _STEP):
+        yield source.read(start, min(_STEP, offset + count - start))
+
+
+def jpeg_tables(tables: bytes) -> bytes:
+    """What to write of the tables that all JPEG strips of a page share.
+
+    Raises:
+        UnreadablePhotoError: they cannot be followed.
+    """
+    written, position = b"\xff\xd8", 2
+    if tables[:2] != b"\xff\xd8":
+        raise damaged("JPEG tables that do not start as such")
+    while tables[position : position + 2] != b"\xff\xd9":
+        size = 2 + int.from_bytes(tables[position + 2 : position + 4], "big")
+        segment = tables[position : position + size]
+        if segment[:1] != b"\xff" or len(segment) < 4 or len(segment) != size:
+            raise damaged("JPEG tables without an end")
+        written += segment if segment[1] in {0xDB, 0xC4, 0xDD} else b""
+        position += size
+    return written + b"\xff\xd9"
+
+
+__all__ = ["JPEG", "JPEG_OLD", "Layout", "Trimmer", "jpeg_tables", "layout"]

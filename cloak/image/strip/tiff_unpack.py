@@ -1,0 +1,107 @@
+"""Unpack strips of a TIFF file, only to see where they end."""
+
+import zlib
+from collections.abc import Iterator
+
+from cloak.image.strip.base import BLOCK
+from cloak.image.strip.reader import Reader
+from cloak.image.strip.tiff_read import damaged
+
+_MEMORY = 1 << 28
+
+
+class Deflate:
+    """Unpacks what was deflated."""
+
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj()
+        self._fed = 0
+
+    @property
+    def eof(self) -> bool:
+        """Whether the end was reached."""
+        return self._inflate.eof
+
+    @property
+    def used(self) -> int:
+        """Bytes up to the end."""
+        return self._fed - len(self._inflate.unused_data)
+
+    def parts(self, block: bytes) -> Iterator[int]:
+        """Unpack one more block; yield the sizes of what comes out, a part at a time.
+
+        Raises:
+            UnreadablePhotoError: it cannot be unpacked.
+        """
+        self._fed += len(block)
+        try:
+            while block and not self.eof:
+                yield len(self._inflate.decompress(block, BLOCK))
+                block = self._inflate.unconsumed_tail
+        except zlib.error as error:
+            raise damaged(f"a strip: {error}") from None
+
+
+class Xz:
+    """Unpacks what was packed by LZMA."""
+
+    def __init__(self) -> None:
+        import lzma  # noqa: PLC0415 -- hardly ever needed
+
+        self._inflate = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)
+        self._error = lzma.LZMAError
+        self._fed = 0
+
+    @property
+    def eof(self) -> bool:
+        """Whether the end was reached."""
+        return self._inflate.eof
+
+    @property
+    def used(self) -> int:
+        """Bytes up to the end."""
+        return self._fed - len(self._inflate.unused_data)
+
+    def parts(self, block: bytes) -> Iterator[int]:
+        """Unpack one more block; yield the sizes of what comes out, a part at a time.
+
+        Raises:
+            UnreadablePhotoError: it cannot be unpacked.
+        """
+        self._fed += len(block)
+        try:
+            while not self.eof and (block or not self._inflate.needs_input):
+                yield len(self._inflate.decompress(block, BLOCK))
+                block = b""
+        except self._error as error:
+            raise damaged(f"a strip: {error}") from None
+
+
+def packbits(reader: Reader, expected: int, end: int) -> int:
+    """Bytes of a strip up to the end of its packed pixels.
+
+    Args:
+        reader: at the start of the strip.
+        expected: bytes of pixels.
+        end: offset after the strip.
+
+    Raises:
+        UnreadablePhotoError: it ends early.
+    """
+    start = reader.position
+    while expected > 0:
+        if reader.position >= end:
+            raise damaged(f"a strip that lacks {expected} bytes")
+        head = reader.take(1)[0]
+        if head < 128:
+            reader.take(head + 1)
+            expected -= head + 1
+        elif head > 128:
+            reader.take(1)
+            expected -= 257 - head
+    if reader.position > end:
+        raise damaged("a strip that ends within its last run")
+    return reader.position - start
+
+
+__all__ = ["Deflate", "Xz", "packbits"]

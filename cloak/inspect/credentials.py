@@ -1,0 +1,87 @@
+"""What content credentials (C2PA) say: who and what made and changed a picture, when, and out of which others.
+
+They are JUMBF: boxes in boxes, with JSON and CBOR inside.
+
+Source: ISO/IEC 19566-5 (JUMBF); C2PA specification 2.1, sections 8 to 11.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+
+from cloak.image.bmff import Box, boxes
+from cloak.image.structure import StructureError
+from cloak.inspect import cbor
+from cloak.inspect.finding import Harm, Notes
+
+_SOURCE = "content credentials"
+_DEEPEST, _MOST = 12, 2_000
+_DATES = frozenset({"dateTime", "when", "created", "DateTimeOriginal", "signature_date", "datePublished", "CreateDate"})
+_SOFTWARE = frozenset({"claim_generator", "softwareAgent"})
+_PEOPLE = frozenset({"author", "creator", "producer", "publisher", "copyrightHolder", "Artist"})
+_IDS = frozenset({"documentID", "instanceID", "DocumentID", "InstanceID"})
+_ISO = re.compile(r"\d{4}-\d\d")
+
+
+def read(block: memoryview, notes: Notes) -> None:
+    """Say what a JUMBF box says."""
+    notes.say(Harm.TRAVELS, "content credentials (C2PA)", f"{len(block):,} bytes", source=_SOURCE)
+    seen = [0]
+    for box in _flat(block, 0, seen):
+        if box.kind == b"json":
+            _walk(json.loads(bytes(box.body).rstrip(b"\0")), "", notes)
+        elif box.kind == b"cbor":
+            try:
+                _walk(cbor.read(box.body), "", notes)
+            except StructureError as error:
+                notes.damaged(f"the content credentials are damaged ({error})")
+        elif box.kind == b"bidb" and bytes(box.body[:3]) in {b"\xff\xd8\xff", b"\x89PN"}:
+            notes.picture(box.body, "thumbnail", source=_SOURCE)
+
+
+def _flat(data: memoryview, depth: int, seen: list[int]) -> Iterator[Box]:
+    """All boxes that hold content, whatever boxes they are in."""
+    for box in boxes(data):
+        seen[0] += 1
+        if depth > _DEEPEST or seen[0] > _MOST:
+            raise StructureError("boxes in boxes without end")
+        if box.kind == b"jumb":
+            yield from _flat(box.body, depth + 1, seen)
+        else:
+            yield box
+
+
+def _walk(value: object, key: str, notes: Notes, depth: int = 0) -> None:
+    """Look for what has a meaning, at any depth: each maker of credentials has statements of its own."""
+    if depth > 40:
+        return
+    if isinstance(value, dict):
+        if key in _PEOPLE and isinstance(value.get("name"), str):
+            notes.say(Harm.WHO, "artist", value["name"], source=_SOURCE)
+        if key.casefold() in {"claim_generator_info", "softwareagent"} and isinstance(value.get("name"), str):
+            name = f"{value['name']} {value.get('version', '')}".strip()
+            notes.say(Harm.DEVICE, "software", name, source=_SOURCE)
+        for inner, item in value.items():
+            _walk(item, str(inner), notes, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _walk(item, key, notes, depth + 1)
+    elif isinstance(value, str):
+        _word(key.rpartition(":")[2] or key, value, notes)
+
+
+def _word(key: str, value: str, notes: Notes) -> None:
+    if key in _DATES and _ISO.match(value):
+        notes.say(Harm.WHEN, "created or changed", value.replace("T", " ", 1), source=_SOURCE)
+    elif key in _SOFTWARE:
+        notes.say(Harm.DEVICE, "software", value, source=_SOURCE)
+    elif key in _PEOPLE:
+        notes.say(Harm.WHO, "artist", value, source=_SOURCE)
+    elif key in _IDS:
+        notes.say(Harm.TRAVELS, "ID of the document", value, source=_SOURCE)
+    elif key in {"title", "name_of_file"}:
+        notes.say(Harm.NAME, "name of the original file", value, source=_SOURCE)
+    elif key == "action":
+        notes.say(Harm.TRAVELS, "step of editing", value, source=_SOURCE)
+    elif key.startswith("GPS"):
+        notes.say(Harm.WHERE, f"GPS detail ({key})", value, source=_SOURCE)
