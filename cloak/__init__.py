@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     )
     from cloak.image.codec import decode, encode
     from cloak.image.strip.bare import strip
+    from cloak.image.strip.base import Keep
     from cloak.models import Profile
     from cloak.names import NamePolicy
     from cloak.outcome import Outcome, Status
     from cloak.photo import BarePhoto, Face, FaceBatch, Photo
     from cloak.pipeline import protect
     from cloak.sources import find_photos
+    from cloak.stripping import StripConfig, Stripped, strip_photos
     from cloak.targets import plan
     from cloak.verify import Verdict
 
@@ -44,6 +46,7 @@ _HOMES = {
     "Face": "photo",
     "FaceBatch": "photo",
     "FacePolicy": "config",
+    "Keep": "image.strip.base",
     "NamePolicy": "names",
     "NoFacePolicy": "config",
     "Outcome": "outcome",
@@ -53,6 +56,8 @@ _HOMES = {
     "ProtectConfig": "config",
     "Status": "outcome",
     "Strength": "config",
+    "StripConfig": "stripping",
+    "Stripped": "stripping",
     "Verdict": "verify",
     "decode": "image.codec",
     "encode": "image.codec",
@@ -60,6 +65,7 @@ _HOMES = {
     "plan": "targets",
     "protect": "pipeline",
     "strip": "image.strip.bare",
+    "strip_photos": "stripping",
 }
 
 __all__ = [
@@ -74,6 +80,7 @@ __all__ = [
     "Face",
     "FaceBatch",
     "FacePolicy",
+    "Keep",
     "NamePolicy",
     "NoFacePolicy",
     "Outcome",
@@ -83,6 +90,8 @@ __all__ = [
     "ProtectConfig",
     "Status",
     "Strength",
+    "StripConfig",
+    "Stripped",
     "Verdict",
     "decode",
     "encode",
@@ -90,6 +99,7 @@ __all__ = [
     "plan",
     "protect",
     "strip",
+    "strip_photos",
 ]
 
 
