@@ -107,7 +107,7 @@ class AttackConfig:
 
     budget: Budget = field(default_factory=Budget)
     views: Views = field(default_factory=Views)
-    steps: int = 220
+    steps: int = 200
     rate: float = 0.5
     momentum: float = 0.9
     margin: float = 0.1
