@@ -21,6 +21,7 @@ from cloak.sources import Found, find_photos
 if TYPE_CHECKING:
     from cloak.inspect.page import Page
 
+
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON document.")

@@ -21,7 +21,8 @@ FAR = 1e-3
 HALF, WIDTH = 0.47, 0.10
 """The witness's similarity to the very photo at which it matches half of a person's other photos, and how it falls off.
 
-A logistic curve through what was measured on people A to M; tests/benchmarks/elsewhere.json says how far off it is on N to Z.
+A logistic curve through what was measured on people A to M. How far off it is on people N to Z says
+tests/benchmarks/elsewhere.json.
 """
 
 _TOGETHER = 32

@@ -76,6 +76,6 @@ class Scene:
 
 
 def _between(limits: tuple[float, float], scales: torch.Tensor) -> torch.Tensor:
-    """Go from the first limit, for deltas that are not enlarged, to the second, for those enlarged twice: float (N,)."""
+    """Go from the first limit, of deltas that are not enlarged, to the second, of those enlarged twice: float (N,)."""
     first, second = limits
     return first + (second - first) * (scales - 1).clamp(0, 1)

@@ -125,7 +125,7 @@ def suppress(candidates: Candidates, overlap: float, *, inside: float = math.inf
 def _thinned(candidates: Candidates, same: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Candidates:
     """Keep those that are not the same face as one kept before, going by the areas shared and of the two boxes.
 
-    One row at a time: a crowd's square of pairs would not fit into memory. Not torchvision's, whose import costs 170 MB.
+    One row at a time: a crowd's square of pairs would not fit into memory. Not torchvision's: its import costs 170 MB.
     """
     boxes = candidates.boxes()
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)

@@ -2,13 +2,14 @@
 
     python tests/benchmarks/elsewhere.py PHOTOS SCRFD.onnx [--identities 24] [-o FILE.json]
 
-The verdict of a run has only the photo that was protected to compare with, which says little to its owner: an engine has
-other photos. This fits `HALF` and `WIDTH` of `cloak.verify` on people A to M, protected at two strengths, and says how
-far off the estimate is on people N to Z. PHOTOS and SCRFD.onnx are those of protect.py.
+The verdict of a run has only the photo that was protected to compare with, which says little to its owner: an engine
+has other photos. This fits `HALF` and `WIDTH` of `cloak.verify` on people A to M, protected at two strengths, and says
+how far off the estimate is on people N to Z. PHOTOS and SCRFD.onnx are those of protect.py.
 """
 
 import json
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,9 +40,7 @@ class Pair(NamedTuple):
 def main_face(faces: tuple[FaceVerdict, ...], width: int, height: int) -> FaceVerdict:
     """The face nearest the middle of the photo, which is the person that the folder is named after."""
     middle = torch.tensor([width, height]) / 2
-    return min(
-        faces, key=lambda one: float((torch.tensor(one.box).reshape(2, 2).mean(0) - middle).norm())
-    )
+    return min(faces, key=lambda one: float((torch.tensor(one.box).reshape(2, 2).mean(0) - middle).norm()))
 
 
 def embedded(found: list[tuple[torch.Tensor, torch.Tensor]], witness: Recogniser) -> torch.Tensor:
@@ -87,7 +86,7 @@ def fitted(found: list[Pair]) -> tuple[float, float]:
 def table(found: list[Pair]) -> list[dict[str, float]]:
     """Measured and estimated shares by similarity."""
     rows = []
-    for low, high in zip(BINS, BINS[1:], strict=False):
+    for low, high in pairwise(BINS):
         inside = [pair for pair in found if low <= pair.similarity < high]
         if inside:
             estimate = [1 / (1 + np.exp((pair.similarity - HALF) / WIDTH)) for pair in inside]
