@@ -14,6 +14,7 @@ from cloak.image.structure import StructureError
 _DHT, _DAC, _SOI, _EOI, _SOS, _DQT, _DNL, _DRI = 0xC4, 0xCC, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA, 0xCB})
+_ARITHMETIC = frozenset({0xC9, 0xCA, 0xCB})
 _ONCE = frozenset({_APP0, _APP1, _APP14, _DNL, *_FRAMES})
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # anything but a stuffed byte, a restart marker, or one more 0xFF
 _ADOBE = b"Adobe\0\x64\0\0\0\0"
@@ -52,6 +53,8 @@ def scan(data: Buffer) -> None:
         raise ResidueError(f"JPEG: {len(data) - end} bytes after the end of the image")
     if _SOS not in state.seen:
         raise ResidueError("JPEG: no frame, or no scan")
+    if _DAC in state.seen and not state.seen & _ARITHMETIC:
+        raise ResidueError("JPEG: settings for arithmetic coding that nothing uses")
     if state.profile and not _is_profile(state.profile):
         raise ResidueError("JPEG: APP2 segments that are no profile of ours")
 
