@@ -186,10 +186,10 @@ def _preview(block: memoryview, tags: Mapping[int, Tag], notes: Notes, source: s
             return
     if 0x0111 in tags or 0x0144 in tags or _THUMBNAIL in tags:
         across, down = (tags[number].integer() if number in tags else 0 for number in (0x0100, 0x0101))
-        size = f"{across} x {down} pixels" if across > 0 else ""
+        told = f"{across} x {down} pixels" if across > 0 else ""
         smaller = _SUBFILE in tags and tags[_SUBFILE].integer() & 1
         what = "further page" if page and not smaller else "further picture"
-        notes.say(Harm.CROPPED, what, size, source=source, counts=what != "further page")
+        notes.say(Harm.CROPPED, what, told, source=source, counts=what != "further page")
 
 
 def _maker(block: memoryview, directories: Sequence[Mapping[int, Tag]], notes: Notes) -> None:
