@@ -115,13 +115,13 @@ class Summary:
     def _verdict(self) -> list[str]:
         if not self.faces:
             return []
-        hidden = sum(not face.witness.matched for face in self.faces)
+        matched = sum(face.witness.matched for face in self.faces)
         lost = sum(not face.detected for face in self.faces)
         lines = [
             "A recogniser that was not used to make the cloaks (set to 1 false match in "
             f"{round(1 / FAR):,}) would probably miss {_percent(self._elsewhere())} of other photos of the same "
             f"{'person' if len(self.faces) == 1 else 'people'}, which is what search engines compare with. In the "
-            f"hardest test, against the very photo that was protected, it no longer matches {hidden} of "
+            f"hardest test, against the very photo that was protected, it still matches {matched} of "
             f"{_faces(len(self.faces))}."
         ]
         if lost:

@@ -10,7 +10,7 @@ from cloak.config import ProtectConfig
 from cloak.image.codec import decode, encode
 from cloak.image.strip.bare import strip
 from cloak.photo import Face, Photo
-from cloak.verify import embed, verify
+from cloak.verify import FaceVerdict, Score, embed, verify
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +82,20 @@ def test_embeddings_do_not_depend_on_where_in_a_photo_the_face_is(photo, faces, 
 def _cut(pixels: torch.Tensor, face: Face) -> torch.Tensor:
     left, top, right, bottom = (round(side) for side in face.box)
     return pixels[:, top:bottom, left:right]
+
+
+def test_the_less_a_face_is_like_the_original_the_more_other_photos_are_missed():
+    shares = [
+        FaceVerdict(
+            box=(0, 0, 1, 1),
+            detected=True,
+            scores=(Score(recogniser="witness", witness=True, similarity=similarity, threshold=0.26),),
+            dssim=0,
+            colour=0,
+            luma=0,
+        ).unmatched_elsewhere
+        for similarity in (1.0, 0.6, 0.4, 0.2, -1.0)
+    ]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.02
+    assert shares[-1] > 0.98

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from cloak.attack import Attack, Scene, align, attack, fit, measure, project
+from cloak.attack.budget import to_ycbcr
 from cloak.config import AttackConfig, Budget, Strength
 from cloak.errors import ConfigError
 from cloak.photo import FaceBatch
@@ -136,3 +137,14 @@ def test_cuda_agrees_with_the_cpu(batch, toys):
         toy.template, toy.first, toy.second = toy.template.cuda(), toy.first.cuda(), toy.second.cuda()
     cuda = attack(batch, toys, CONFIG)
     assert (cuda.cpu() - cpu).abs().mean() < 1 / 255
+
+
+def test_large_faces_get_less_colour_and_more_detail_in_the_frame(batch):
+    twice = replace(batch, to_photo=batch.to_photo * 2)
+    small, large = (Scene.of(one, torch.device("cpu")) for one in (batch, twice))
+    assert (large.colour < small.colour).all()
+    assert (large.room > small.room).all()
+    generator = torch.Generator().manual_seed(0)
+    deltas = torch.randn(batch.crops.shape, generator=generator) * small.masks * 0.2
+    chroma = [to_ycbcr(project(deltas, scene, Budget()))[:, 1:].abs().amax() for scene in (small, large)]
+    assert chroma[1] < chroma[0]
