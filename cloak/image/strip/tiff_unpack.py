@@ -1,7 +1,9 @@
 """Unpack strips of a TIFF file, only to see where they end."""
 
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import Any
 
 from cloak.image.strip.base import BLOCK
 from cloak.image.strip.reader import Reader
@@ -10,17 +12,18 @@ from cloak.image.strip.tiff_read import damaged
 _MEMORY = 1 << 28
 
 
-class Deflate:
-    """Unpacks what was deflated."""
+class Unpacker(ABC):
+    """Unpacks a stream that knows its own end."""
 
-    def __init__(self) -> None:
-        self._inflate = zlib.decompressobj()
+    def __init__(self, inflate: Any, error: type[Exception]) -> None:  # noqa: ANN401 -- these objects have no common type
+        self._inflate = inflate
+        self._error = error
         self._fed = 0
 
     @property
     def eof(self) -> bool:
         """Whether the end was reached."""
-        return self._inflate.eof
+        return bool(self._inflate.eof)
 
     @property
     def used(self) -> int:
@@ -35,46 +38,38 @@ class Deflate:
         """
         self._fed += len(block)
         try:
-            while block and not self.eof:
-                yield len(self._inflate.decompress(block, BLOCK))
-                block = self._inflate.unconsumed_tail
-        except zlib.error as error:
+            yield from self._parts(block)
+        except self._error as error:
             raise damaged(f"a strip: {error}") from None
 
+    @abstractmethod
+    def _parts(self, block: bytes) -> Iterator[int]: ...
 
-class Xz:
+
+class Deflate(Unpacker):
+    """Unpacks what was deflated."""
+
+    def __init__(self) -> None:
+        super().__init__(zlib.decompressobj(), zlib.error)
+
+    def _parts(self, block: bytes) -> Iterator[int]:
+        while block and not self.eof:
+            yield len(self._inflate.decompress(block, BLOCK))
+            block = self._inflate.unconsumed_tail
+
+
+class Xz(Unpacker):
     """Unpacks what was packed by LZMA."""
 
     def __init__(self) -> None:
         import lzma  # noqa: PLC0415 -- hardly ever needed
 
-        self._inflate = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)
-        self._error = lzma.LZMAError
-        self._fed = 0
+        super().__init__(lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY), lzma.LZMAError)
 
-    @property
-    def eof(self) -> bool:
-        """Whether the end was reached."""
-        return self._inflate.eof
-
-    @property
-    def used(self) -> int:
-        """Bytes up to the end."""
-        return self._fed - len(self._inflate.unused_data)
-
-    def parts(self, block: bytes) -> Iterator[int]:
-        """Unpack one more block; yield the sizes of what comes out, a part at a time.
-
-        Raises:
-            UnreadablePhotoError: it cannot be unpacked.
-        """
-        self._fed += len(block)
-        try:
-            while not self.eof and (block or not self._inflate.needs_input):
-                yield len(self._inflate.decompress(block, BLOCK))
-                block = b""
-        except self._error as error:
-            raise damaged(f"a strip: {error}") from None
+    def _parts(self, block: bytes) -> Iterator[int]:
+        while not self.eof and (block or not self._inflate.needs_input):
+            yield len(self._inflate.decompress(block, BLOCK))
+            block = b""
 
 
 def packbits(reader: Reader, expected: int, end: int) -> int:
