@@ -18,7 +18,7 @@ from cloak.photo import Face, Photo
 FAR = 1e-3
 """False accept rate that the verdict's thresholds are set for: one stranger in 1,000 is taken for you."""
 
-HALF, WIDTH = 0.47, 0.10
+HALF, WIDTH = 0.43, 0.06
 """The witness's similarity to the very photo at which it matches half of a person's other photos, and how it falls off.
 
 A logistic curve through what was measured on people A to M. How far off it is on people N to Z says
