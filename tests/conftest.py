@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from cloak.cli.main import main
@@ -16,6 +17,11 @@ from cloak.cli.main import main
 # Processes that tests start must import the installed package, not the checkout they are started in, whose `cloak/` has
 # neither `cloak.models` nor `cloak.cli`.
 os.environ["PYTHONSAFEPATH"] = "1"
+
+# The same examples everywhere: a check says the same of the same code. HYPOTHESIS=random looks for new ones.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("random")
+settings.load_profile(os.environ.get("HYPOTHESIS", "same"))
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

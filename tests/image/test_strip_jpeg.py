@@ -271,6 +271,8 @@ def test_whatever_is_put_between_segments_goes_and_the_picture_stays(extra, prog
         behind_scan = data[:place].rfind(b"\xff\xda") > data[:place].rfind(b"\xff\xc4")
         if behind_scan and not part.startswith(b"\xff"):
             continue  # bytes behind a scan are taken for the scan's
+        if not part.strip(b"\xff") and data[place] != 0xFF:
+            continue  # bytes of 0xFF may stand before markers, but before other bytes they make one
         data = data[:place] + part + data[place:]
     try:
         written, _ = stripped(data)
