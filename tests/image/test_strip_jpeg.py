@@ -298,3 +298,11 @@ def test_claims_that_no_file_can_meet_are_refused_at_once():
     for tail in (b"\xe1\xff\xff", b"\xe1\0\0", b"\xe1\0\1", b"\xe1", b"\xda\0\x0c" + b"\3" * 10, b"\xff" * 100):
         with pytest.raises(PhotoError):
             plan(Memory(b"\xff\xd8\xff" + tail), Keep())
+
+
+def test_settings_for_a_coder_that_is_not_used_go():
+    clean = stripped(PLAIN)[0]
+    place = [piece.start for piece in jpeg_segments(clean)][1]
+    written, plan_of_it = stripped(clean[:place] + segment(0xCC, b"\x00\x10") + clean[place:])
+    assert written == clean
+    assert plan_of_it.removed == ("private segment (CC)",)

@@ -26,6 +26,7 @@ class _State:
 
     seen: set[int] = field(default_factory=set)
     components: frozenset[int] = frozenset()
+    lines: int = 0
     profile: list[bytes] = field(default_factory=list)
     profile_closed: bool = False
 
@@ -127,15 +128,15 @@ def _structural(state: _State, marker: int, payload: bytes) -> bool:
     if marker == _SOS:
         named = frozenset(payload[1:-3:2])
         return 1 <= payload[0] <= 4 and len(payload) == 4 + 2 * payload[0] and named <= state.components
-    if marker == _DAC:
-        return len(payload) % 2 == 0
-    return marker in {_DRI, _DNL} and len(payload) == 2
+    if marker == _DNL and (_SOS not in state.seen or state.lines):
+        return False  # it says how many lines there are, where the frame does not
+    return len(payload) == 2 if marker in {_DRI, _DNL} else marker == _DAC and len(payload) % 2 == 0
 
 
 def _frame(state: _State, payload: bytes) -> bool:
     if state.components or len(payload) < 9 or not 1 <= payload[5] <= 4 or len(payload) != 6 + 3 * payload[5]:
         return False
-    state.components = frozenset(payload[6::3])
+    state.components, state.lines = frozenset(payload[6::3]), int.from_bytes(payload[1:3], "big")
     return True
 
 

@@ -20,6 +20,7 @@ from cloak.image.strip.finder import Finder, behind
 _DHT, _DAC, _SOI, _EOI, _SOS, _DQT, _DNL, _DRI, _COM = 0xC4, 0xCC, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE
 _APPS = range(0xE0, 0xF0)
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA, 0xCB})
+_ARITHMETIC = frozenset({0xC9, 0xCA, 0xCB})
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -41,17 +42,22 @@ class _Segment:
 
 @dataclass(slots=True)
 class _Found:
-    """What a file consists of. `adobe` is the colour transform, `density` what JFIF says, each if there is a header."""
+    """What a file consists of. `adobe` is the colour transform, `density` what JFIF says, each if there is a header.
+
+    `conditions` are the settings for arithmetic coding, among the pieces of the `body`.
+    """
 
     density: tuple[int, int] | None = None
     adobe: int | None = None
     components: bytes = b""
     lines: int = 0
+    arithmetic: bool = False
     scans: int = 0
     exif: bytes = b""
     xmp: bytes = b""
     looked: int = 0
     profile: list[bytes] = field(default_factory=list)
+    conditions: list[Piece] = field(default_factory=list)
     body: list[Piece] = field(default_factory=list)
     removed: set[str] = field(default_factory=set)
 
@@ -95,6 +101,9 @@ def _read(source: Source) -> _Found:
         elif marker == _EOI:
             if not found.scans or not found.lines:
                 raise _damaged("no picture in it")
+            if found.conditions and not found.arithmetic:  # nothing uses them, whatever they say
+                found.body = [piece for piece in found.body if piece not in found.conditions]
+                found.removed.add(f"private segment ({_DAC:02X})")
             found.body.append(b"\xff\xd9")
             found.removed.update(behind(source, segment.end))
             return found
@@ -166,6 +175,7 @@ def _keep(source: Source, segment: _Segment, found: _Found) -> bool:
         if not any(payload[3:5]):
             raise _damaged("a picture without a width")
         found.components, found.lines = payload[6::3], int.from_bytes(payload[1:3], "big")
+        found.arithmetic = marker in _ARITHMETIC
     elif marker in {_DHT, _DQT, _DAC, _DRI}:
         if not payload and marker != _DRI:
             return False
@@ -181,7 +191,10 @@ def _keep(source: Source, segment: _Segment, found: _Found) -> bool:
         )
     else:
         return False
-    found.body.append(Span(segment.start - 4, segment.end))
+    piece = Span(segment.start - 4, segment.end)
+    found.body.append(piece)
+    if marker == _DAC:
+        found.conditions.append(piece)
     return True
 
 
