@@ -10,6 +10,9 @@
     │   ├── WeightsMissingError     not in the cache, and offline or not to be found
     │   ├── WeightsCorruptError     its hash is not the one that was pinned
     │   └── LicenceError            its licence was not accepted
+    ├── VictimError                 a victim's file cannot be used
+    ├── MissingExtraError           an optional package is not installed; the message names the extra
+    ├── DatasetError                a folder of photos is not enough for an evaluation
     ├── OutputError                 the output folder cannot be used; nothing was written
     └── PhotoError                  ends one photo, the others go on      (exit code 3)
         ├── UnreadablePhotoError    not an image, truncated, no permission
@@ -53,6 +56,26 @@ class WeightsCorruptError(WeightsError):
 
 class LicenceError(WeightsError):
     """The weights' licence was not accepted."""
+
+
+class VictimError(CloakError):
+    """A victim's file cannot be used."""
+
+
+class MissingExtraError(CloakError):
+    """An optional package is not installed.
+
+    Args:
+        what: that needs it, in people's words.
+        extra: what to install.
+    """
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f'{what} need more packages: pip install "photo-cloak[{extra}]"')
+
+
+class DatasetError(CloakError):
+    """A folder of photos is not enough for an evaluation."""
 
 
 class OutputError(CloakError):

@@ -1,0 +1,68 @@
+"""The detectors of an evaluation: they find and align faces as an engine would, not as the cloak did."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+
+from cloak.evaluation.victims import FaceCrop
+from cloak.faces.detect import Detector
+from cloak.models import artifact, load_detector
+from cloak.photo import Face
+
+AROUND = 1.0
+"""Face sizes that are kept on each side of a box: any recogniser's crop fits in, and an album fits in memory."""
+
+
+class Finder(Protocol):
+    """A detector.
+
+    Attributes:
+        name: for tables.
+        key: tells its answers from those of any other in caches.
+    """
+
+    name: str
+    key: str
+
+    def find(self, pixels: torch.Tensor, /) -> list[Face]:
+        """Find the faces in uint8 (3, H, W), largest first."""
+        ...
+
+
+class YuNetFinder:
+    """The detector that cloaks are made with: for comparisons, not for claims."""
+
+    name = "yunet"
+
+    def __init__(self, device: str | torch.device = "cpu") -> None:
+        self.key = artifact(self.name).sha256[:16]
+        self._detector = Detector(load_detector(device=device))
+
+    def find(self, pixels: torch.Tensor) -> list[Face]:
+        """Find the faces in uint8 (3, H, W), largest first."""
+        return sorted(self._detector.detect([pixels])[0], key=lambda face: -face.size)
+
+
+def crop(pixels: torch.Tensor, face: Face) -> FaceCrop:
+    """Cut a face out of a photo (3, H, W), with a margin of `AROUND` face sizes; the photo is not kept."""
+    left, top, right, bottom = face.box
+    margin = AROUND * face.size
+    _, height, width = pixels.shape
+    first_x, first_y = max(0, int(left - margin)), max(0, int(top - margin))
+    last_x, last_y = min(width, int(right + margin) + 1), min(height, int(bottom + margin) + 1)
+    corner = torch.tensor([first_x, first_y], dtype=torch.float32)
+    return FaceCrop(
+        pixels=pixels[:, first_y:last_y, first_x:last_x].clone(), landmarks=face.landmarks.float() - corner
+    )
+
+
+def central(faces: Sequence[Face], pixels: torch.Tensor) -> Face | None:
+    """Return the face nearest the middle of a photo (3, H, W): whom a photo filed under a name most likely shows.
+
+    Larger faces count as nearer: distance in units of the face's size.
+    """
+    middle = torch.tensor([pixels.shape[2], pixels.shape[1]]) / 2
+    return min(
+        faces, key=lambda face: float((face.landmarks.mean(0) - middle).norm()) / max(face.size, 1.0), default=None
+    )
