@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,8 @@ from cloak.models.registry import DETECTOR, Artifact, Profile, Task, artifact, n
 
 if TYPE_CHECKING:
     from cloak.models.networks.yunet import YuNet
+
+_Module = TypeVar("_Module", bound=nn.Module)
 
 
 class Recogniser(nn.Module):
@@ -99,16 +101,40 @@ def load_recogniser(name: str, *, device: str | torch.device = "cpu", profile: P
 
 
 def load_detector(name: str = DETECTOR, *, device: str | torch.device = "cpu") -> "YuNet":
-    """Return a trained face detector network, fetched first if it is not in the cache.
+    """Return the trained network of the detector that cloaks are made with, fetched first if it is not in the cache.
 
     Raises:
-        UsageError: there is no detector of that name.
+        UsageError: there is no detector of that name, or it is none that a cloak may be made with.
         WeightsMissingError: it is not in the cache and cannot be fetched.
         WeightsCorruptError: what was fetched is not what was pinned.
     """
-    detector = _load(_of_task(name, Task.DETECTOR), Profile.OPEN)
-    _freeze(detector)
-    return cast("YuNet", detector.to(device))
+    from cloak.models.networks.yunet import YuNet  # noqa: PLC0415 -- who loads a recogniser has no use for it
+
+    _of_task(name, Task.DETECTOR)
+    return load_network(name, YuNet, device=device)
+
+
+def load_network(name: str, kind: type[_Module], *, device: str | torch.device = "cpu") -> _Module:
+    """Return a trained network as it is, fetched first if it is not in the cache.
+
+    Args:
+        name: of its weights.
+        kind: its class.
+        device: where to put it.
+
+    Raises:
+        UsageError: there are no weights of that name, or they are for another class.
+        LicenceError: it is for research, not fetched yet.
+        WeightsMissingError: it is not in the cache and cannot be fetched.
+        WeightsCorruptError: what was fetched is not what was pinned.
+    """
+    wanted = artifact(name)
+    code = network(wanted.network).build
+    if code is not kind:
+        raise UsageError(f"{name} is run by {code.__name__}, not by {kind.__name__}: name other weights")
+    module = cast("_Module", _load(wanted, Profile.OPEN))
+    _freeze(module)
+    return module.to(device)
 
 
 def _of_task(name: str, task: Task) -> Artifact:

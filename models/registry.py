@@ -30,7 +30,10 @@ class Profile(StrEnum):
 
 
 class Use(StrEnum):
-    """What an artifact may be used for: in every profile, in the research profile alone, or only to judge."""
+    """What an artifact may be used for: in every profile, in the research profile alone, or only to judge.
+
+    A victim has no part in making any cloak, whether it is a recogniser or a detector.
+    """
 
     OPEN = "open"
     RESEARCH = "research"
@@ -211,6 +214,10 @@ def network(key: str) -> Network:  # noqa: PLR0911 -- a table whose rows import 
             from cloak.models.networks import yunet  # noqa: PLC0415
 
             return Network(yunet.YuNet, yunet.convert)
+        case "scrfd":
+            from cloak.models.networks import scrfd  # noqa: PLC0415
+
+            return Network(scrfd.Scrfd, scrfd.convert)
         case _:
             raise ConfigError(f"no network is called {key!r}: fix weights.toml or add it to registry.network")
 

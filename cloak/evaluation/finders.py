@@ -1,10 +1,12 @@
 """The detectors of an evaluation: they find and align faces as an engine would, not as the cloak did."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
 
+from cloak.errors import UsageError
+from cloak.evaluation.scrfd import ScrfdFinder
 from cloak.evaluation.victims import FaceCrop
 from cloak.faces.detect import Detector
 from cloak.models import artifact, load_detector
@@ -44,6 +46,23 @@ class YuNetFinder:
         return sorted(self._detector.detect([pixels])[0], key=lambda face: -face.size)
 
 
+_FINDERS: dict[str, Callable[[str | torch.device], Finder]] = {
+    finder.name: finder for finder in (YuNetFinder, ScrfdFinder)
+}
+
+
+def open_finder(name: str, *, device: str | torch.device = "cpu") -> Finder:
+    """Open a detector by name: `scrfd` or `mtcnn` for claims, `yunet` for comparisons.
+
+    Raises:
+        UsageError: there is none of that name.
+        WeightsError: its weights cannot be had.
+    """
+    if name not in _FINDERS:
+        raise UsageError(f"unknown detector {name!r}: choose from {', '.join(_FINDERS)}")
+    return _FINDERS[name](device)
+
+
 def crop(pixels: torch.Tensor, face: Face) -> FaceCrop:
     """Cut a face out of a photo (3, H, W), with a margin of `AROUND` face sizes; the photo is not kept."""
     left, top, right, bottom = face.box
@@ -52,9 +71,7 @@ def crop(pixels: torch.Tensor, face: Face) -> FaceCrop:
     first_x, first_y = max(0, int(left - margin)), max(0, int(top - margin))
     last_x, last_y = min(width, int(right + margin) + 1), min(height, int(bottom + margin) + 1)
     corner = torch.tensor([first_x, first_y], dtype=torch.float32)
-    return FaceCrop(
-        pixels=pixels[:, first_y:last_y, first_x:last_x].clone(), landmarks=face.landmarks.float() - corner
-    )
+    return FaceCrop(pixels=pixels[:, first_y:last_y, first_x:last_x].clone(), landmarks=face.landmarks.float() - corner)
 
 
 def central(faces: Sequence[Face], pixels: torch.Tensor) -> Face | None:
