@@ -1,0 +1,257 @@
+"""Photos of people, one folder a person, and who plays which part in an evaluation."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from cloak.errors import DatasetError, PhotoError
+from cloak.files import read
+from cloak.image.codec import decode
+from cloak.names import shown
+from cloak.sources import SUFFIXES
+
+MAX_BYTES = 2**28
+HASH_SIDE = 16
+NEAR = 8
+"""Of 256 bits of two photos' hashes so many may differ if one is a copy of the other: saved anew or made smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFile:
+    """A file, known by its content.
+
+    Attributes:
+        path: where it is.
+        digest: SHA-256 of its bytes, 64 hex digits.
+    """
+
+    path: Path
+    digest: str
+
+    @classmethod
+    def of(cls, path: Path) -> "PhotoFile":
+        """Look at a file.
+
+        Raises:
+            PhotoError: it cannot be read.
+        """
+        return cls(path, hashlib.sha256(read(path, max_bytes=MAX_BYTES)).hexdigest())
+
+    def bytes(self) -> bytes:
+        """Return its content."""
+        return read(self.path, max_bytes=MAX_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody, and the photos filed under the name, in the order of their names."""
+
+    name: str
+    photos: tuple[PhotoFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """All people of a folder.
+
+    Attributes:
+        people: those with a usable photo, by name.
+        excluded: why photos were left out, and how many.
+        copies: photos that were found under several names, which would fake a match: every path of each.
+    """
+
+    people: tuple[Person, ...]
+    excluded: Counter[str]
+    copies: tuple[tuple[Path, ...], ...] = ()
+
+    @classmethod
+    def scan(cls, folder: Path, *, advance: Callable[[], None] = lambda: None) -> "Dataset":
+        """Read ``folder/<person>/<photo>``, leaving out what cannot be read and copies.
+
+        A copy has the same pixels or nearly so: saved anew or made smaller. Of copies under one name the first stays;
+        of copies under several names none does, since nobody knows whom they show.
+
+        Args:
+            folder: of folders.
+            advance: called after each photo.
+
+        Raises:
+            DatasetError: there are no folders with photos in it.
+        """
+        excluded: Counter[str] = Counter()
+        found: list[tuple[str, PhotoFile]] = []
+        hashes: list[torch.Tensor] = []
+        for name, path in _walk(folder):
+            try:
+                photo = PhotoFile.of(path)
+                hashes.append(difference_hash(decode(photo.bytes()).pixels))
+                found.append((name, photo))
+            except PhotoError:
+                excluded["cannot be read"] += 1
+            advance()
+        if not found:
+            raise DatasetError(f"{shown(folder)} has no photos: it must hold one folder of photos for each person")
+        kept, copies = _without_copies(found, torch.stack(hashes), excluded)
+        people: dict[str, list[PhotoFile]] = defaultdict(list)
+        for name, photo in kept:
+            people[name].append(photo)
+        return cls(
+            people=tuple(Person(name, tuple(photos)) for name, photos in people.items()),
+            excluded=excluded,
+            copies=copies,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A person whose photos are protected.
+
+    Attributes:
+        name: of the person.
+        protected: photos to protect.
+        clean: photos that stay as they are.
+    """
+
+    name: str
+    protected: tuple[PhotoFile, ...]
+    clean: tuple[PhotoFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cohort:
+    """Who plays which part.
+
+    Attributes:
+        subjects: for verification, identification and linkage.
+        trainees: for engines that train on cloaks: 10 photos to protect and 5 that stay clean each.
+        strangers: one photo each of everybody else: thresholds come from them, and they are the distractors.
+        public: other people with two photos or more, for an engine that adapts.
+    """
+
+    subjects: tuple[Subject, ...]
+    trainees: tuple[Subject, ...]
+    strangers: tuple[PhotoFile, ...]
+    public: tuple[Person, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """How people are given their parts.
+
+    Attributes:
+        identities: protected people at most, spread evenly over the alphabet.
+        first: only names from this letter on are protected.
+        last: and up to this one.
+        protected: photos to protect of each.
+        references: clean photos of each, at most.
+        trainees: people with 15 photos or more, at most.
+        strangers: at most.
+    """
+
+    identities: int = 60
+    first: str = "A"
+    last: str = "Z"
+    protected: int = 2
+    references: int = 5
+    trainees: int = 20
+    strangers: int = 700
+
+
+TRAIN, TEST = 10, 5
+"""Photos of a trainee that are protected and that stay clean. Source: Shan et al. 2020; Cherepanova et al. 2021."""
+
+
+def cohort(dataset: Dataset, split: Split, *, strangers: Sequence[Person] = ()) -> Cohort:
+    """Give people their parts.
+
+    Whoever has more photos than are protected may be a subject; everybody who is neither subject nor trainee is a
+    stranger. Protected photos come first in the order of their names, so more identities do not change which.
+
+    Args:
+        dataset: all people.
+        split: how many of what.
+        strangers: take these for strangers instead, where the dataset is too small to have its own.
+
+    Raises:
+        DatasetError: one identity only, or one photo for each.
+    """
+    people = dataset.people
+    if len(people) < 2:
+        raise DatasetError(f"{len(people)} identity is not enough: two people at least are needed to tell them apart")
+    least = split.protected + 1
+    within = [p for p in people if split.first.upper() <= p.name[:1].upper() <= split.last.upper()]
+    able = [person for person in within if len(person.photos) >= least]
+    if not able:
+        raise DatasetError(
+            f"nobody has {least} photos ({split.protected} to protect and one to compare with): "
+            "add photos, or ask for fewer protected ones"
+        )
+    rich = [person for person in within if len(person.photos) >= TRAIN + TEST]
+    chosen = [_subject(p, split.protected, split.references) for p in _spread(able, split.identities)]
+    trainees = [_subject(p, TRAIN, TEST) for p in _spread(rich, split.trainees)]
+    names = {subject.name for subject in (*chosen, *trainees)}
+    others = [person for person in people if person.name not in names]
+    outside = list(strangers) or others
+    return Cohort(
+        subjects=tuple(chosen),
+        trainees=tuple(trainees),
+        strangers=tuple(p.photos[0] for p in _spread(outside, split.strangers)),
+        public=tuple(p for p in others if len(p.photos) > 1),
+    )
+
+
+def difference_hash(pixels: torch.Tensor) -> torch.Tensor:
+    """Return 256 booleans that are nearly the same for copies of uint8 (3, H, W), however saved or resized.
+
+    Source: the "difference hash": is a pixel of a small grey copy brighter than its neighbour to the right?
+    """
+    grey = pixels.float().mean(0)[None, None]
+    small = F.interpolate(grey, (HASH_SIDE, HASH_SIDE + 1), mode="bilinear", antialias=True)[0, 0]
+    return (small[:, 1:] > small[:, :-1]).flatten()
+
+
+def _walk(folder: Path) -> Iterable[tuple[str, Path]]:
+    if not folder.is_dir():
+        raise DatasetError(f"{shown(folder)} is not a folder: name one that holds a folder of photos for each person")
+    for person in sorted(path for path in folder.iterdir() if path.is_dir()):
+        for path in sorted(person.iterdir()):
+            if path.suffix.lower() in SUFFIXES:
+                yield person.name, path
+
+
+def _without_copies(
+    found: Sequence[tuple[str, PhotoFile]], hashes: torch.Tensor, excluded: Counter[str]
+) -> tuple[list[tuple[str, PhotoFile]], tuple[tuple[Path, ...], ...]]:
+    signs = hashes.float() * 2 - 1
+    kept: list[tuple[str, PhotoFile]] = []
+    copies: list[tuple[Path, ...]] = []
+    for index, (name, photo) in enumerate(found):
+        differing = (len(signs[index]) - signs @ signs[index]) / 2
+        alike = [found[other] for other in (differing <= NEAR).nonzero().flatten().tolist()]
+        first = alike[0][1] is photo
+        if any(other != name for other, _ in alike):
+            excluded["copy under another name"] += 1
+            if first:
+                copies.append(tuple(each.path for _, each in alike))
+        elif first:
+            kept.append((name, photo))
+        else:
+            excluded["copy of another photo of the person"] += 1
+    return kept, tuple(copies)
+
+
+def _subject(person: Person, protected: int, clean: int) -> Subject:
+    rest = person.photos[protected:]
+    return Subject(person.name, person.photos[:protected], rest[:clean])
+
+
+def _spread(people: Sequence[Person], count: int) -> list[Person]:
+    """Take so many at even distances."""
+    stride = max(1.0, len(people) / max(1, count))
+    return [people[int(index * stride)] for index in range(min(count, len(people)))]
+
