@@ -53,7 +53,7 @@ class Workshop:
         self._folder = folder
         self._detector = detector
         self._lpips = lpips
-        self._advance = advance
+        self.advance = advance
 
     def face(self, file: PhotoFile) -> Face | None:
         """Return the face that would be cloaked, if there is one."""
@@ -76,7 +76,7 @@ class Workshop:
         if not all(note.exists() for note in notes):
             self._make(method, photos, notes)
         for _ in photos:
-            self._advance()
+            self.advance()
         return [_read(note) for note in notes]
 
     def _note(self, method: Method, photo: PhotoFile, together: str) -> Path:

@@ -254,4 +254,3 @@ def _spread(people: Sequence[Person], count: int) -> list[Person]:
     """Take so many at even distances."""
     stride = max(1.0, len(people) / max(1, count))
     return [people[int(index * stride)] for index in range(min(count, len(people)))]
-

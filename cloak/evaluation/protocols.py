@@ -1,7 +1,8 @@
 """What is asked about people's photos: verification, identification, linkage, engines that train on cloaks.
 
 Convention:
-    `People` is one float32 tensor (n, D) of L2-normalised embeddings a person, in the same order everywhere; n may be 0.
+    `People` is one float32 tensor (n, D) of L2-normalised embeddings a person, in the same order everywhere; n may
+    be 0.
     Results are one float a person, float64 (P,), NaN where a person has nothing to ask about.
 """
 

@@ -99,7 +99,9 @@ class Bench:
     def _search(self, name: str, ours: "_Pair", theirs: "_Pair", condition: str) -> None:
         found, before = (protocols.ranks(*pair, self.strangers) for pair in (ours, theirs))
         for rank in RANKS:
-            self._add("B", f"rank-{rank} hit, {name}", protocols.hits(found, rank), protocols.hits(before, rank), condition)
+            self._add(
+                "B", f"rank-{rank} hit, {name}", protocols.hits(found, rank), protocols.hits(before, rank), condition
+            )
         if condition == NONE:
             self._extrapolate(name, ours, theirs)
             for method, ranks in ((self.method, found), ("clean", before)):
@@ -143,7 +145,14 @@ class Bench:
             self.results.curves.append(curve)
 
     def _add(
-        self, protocol: str, measure: str, protected: Floats, clean: Floats, condition: str, *, extrapolated: bool = False
+        self,
+        protocol: str,
+        measure: str,
+        protected: Floats,
+        clean: Floats,
+        condition: str,
+        *,
+        extrapolated: bool = False,
     ) -> None:
         self.results.add(
             protocol,

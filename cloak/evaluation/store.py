@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -58,5 +57,4 @@ class Store:
 
     def close(self) -> None:
         """Close the file."""
-        with closing(self._database):
-            pass
+        self._database.close()

@@ -39,10 +39,12 @@ class Victim(Protocol):
     Attributes:
         name: for tables.
         key: tells its answers from those of any other in caches: a hash of its weights and its geometry.
+        weights: SHA-256 of its original file: a surrogate by another name is still one.
     """
 
     name: str
     key: str
+    weights: str
 
     def embed(self, faces: Sequence[FaceCrop], /) -> torch.Tensor:
         """Embed N faces as float32 (N, D), L2-normalised, on the CPU."""
@@ -62,12 +64,11 @@ class RegistryVictim:
         WeightsError: it cannot be had.
     """
 
-    def __init__(
-        self, name: str, *, device: str | torch.device = "cpu", profile: Profile = Profile.RESEARCH
-    ) -> None:
+    def __init__(self, name: str, *, device: str | torch.device = "cpu", profile: Profile = Profile.RESEARCH) -> None:
         self.recogniser = load_recogniser(name, device=device, profile=profile)
         self.name = name
         told = artifact(name)
+        self.weights = told.sha256
         self.key = _key(told.sha256, told.revision, told.template, told.input_size)
 
     @torch.inference_mode()
@@ -105,8 +106,8 @@ class OnnxVictim:
         source = self._session.get_inputs()[0]
         self._input, self._single = source.name, source.shape[0] == 1
         self._check(list(source.shape))
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.key = _key(digest, self.input_size, self.template.tolist(), self._mean, self._scale)
+        self.weights = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.key = _key(self.weights, self.input_size, self.template.tolist(), self._mean, self._scale)
 
     def _check(self, shape: list[Any]) -> None:
         wanted = [3, self.input_size, self.input_size]

@@ -1,0 +1,145 @@
+"""Results as plots; everything is drawn from `Results`, so old results can be drawn anew."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cloak.errors import MissingExtraError
+from cloak.evaluation.results import Curve, Results, select
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PSR, HIT = "PSR at FAR 0.001", "rank-1 hit, protected probe"
+
+
+def plot(results: Results, folder: Path) -> list[Path]:
+    """Draw what there is to draw, one PNG a plot.
+
+    Returns:
+        similarity-<victim>, roc-<victim>, cmc-<victim>, budget, seconds, conditions-<method>: those there are.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    plots: list[tuple[str, Callable[[Axes], None]]] = []
+    for kind, draw in (("similarity", _similarities), ("roc", _roc), ("cmc", _cmc)):
+        for victim in dict.fromkeys(curve.victim for curve in results.curves if curve.kind == kind):
+            curves = [curve for curve in results.curves if curve.kind == kind and curve.victim == victim]
+            plots.append((f"{kind}-{victim}", lambda axes, draw=draw, curves=curves: draw(axes, curves)))
+    if results.costs and select(results.rows, measure=PSR, condition="none"):
+        plots.append(
+            ("budget", lambda axes: _against(axes, results, "DSSIM in the face box", lambda c: c.looks["dssim"][0]))
+        )
+        plots.append(("seconds", lambda axes: _against(axes, results, "seconds a face", lambda c: c.seconds)))
+    for method in dict.fromkeys(row.method for row in results.rows if row.condition != "none"):
+        plots.append((f"conditions-{method}", lambda axes, method=method: _heat(axes, results, method)))
+    return [_save(folder, name, draw) for name, draw in plots]
+
+
+def _save(folder: Path, name: str, draw: "Callable[[Axes], None]") -> Path:
+    path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}.png"
+    with _figure() as figure:
+        axes = figure.add_subplot()
+        draw(axes)
+        figure.savefig(path, dpi=130, metadata={"Software": None})
+    return path
+
+
+@contextmanager
+def _figure() -> "Iterator[Figure]":
+    """Make a figure without a display and without global state."""
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415 -- an extra
+    except ImportError as error:
+        raise MissingExtraError("plots", "eval") from error
+    yield Figure(figsize=(7.2, 4.4), layout="constrained")
+
+
+def _similarities(axes: "Axes", curves: list[Curve]) -> None:
+    for curve in curves:
+        style: dict[str, Any] = (
+            {"fill": True, "alpha": 0.25} if curve.method in ("clean", "strangers") else {"linewidth": 1.8}
+        )
+        axes.stairs(curve.y, curve.x, label=curve.method, **style)
+    axes.axvline(curves[0].threshold, color="black", linestyle="--", linewidth=1)
+    axes.annotate(
+        " taken for one person →\n (FAR 0.001)", (curves[0].threshold, axes.get_ylim()[1]), va="top", fontsize=8
+    )
+    axes.set(title=f"How similar {curves[0].victim} finds pairs", xlabel="cosine similarity", ylabel="share of pairs")
+    axes.legend(fontsize=8)
+
+
+def _roc(axes: "Axes", curves: list[Curve]) -> None:
+    for curve in curves:
+        axes.plot(curve.x, curve.y, label=curve.method)
+    axes.set(
+        title=f"Verification by {curves[0].victim}",
+        xlabel="false accept rate",
+        ylabel="share of the person's pairs accepted",
+        xscale="log",
+        ylim=(0, 1.02),
+    )
+    axes.legend(fontsize=8)
+
+
+def _cmc(axes: "Axes", curves: list[Curve]) -> None:
+    for curve in curves:
+        clean = curve.method.startswith("clean")
+        axes.plot(
+            curve.x,
+            curve.y,
+            label=curve.method,
+            linestyle="--" if "gallery" in curve.method else "-",
+            alpha=0.5 if clean else 1,
+        )
+    axes.set(
+        title=f"Search with {curves[0].victim}",
+        xlabel="among the first ... hits",
+        ylabel="share of searches",
+        ylim=(0, 1.02),
+    )
+    axes.legend(fontsize=7)
+
+
+def _against(axes: "Axes", results: Results, label: str, value: Callable[[Any], float]) -> None:
+    """Draw protection, of each victim that is no surrogate, against a cost."""
+    costs = {cost.method: value(cost) for cost in results.costs}
+    rows = [
+        row
+        for row in select(results.rows, measure=PSR, condition="none", surrogate=False, left_out=False)
+        if row.method in costs
+    ]
+    for victim in dict.fromkeys(row.victim for row in rows):
+        part = sorted((row for row in rows if row.victim == victim), key=lambda row: costs[row.method])
+        errors = np.array([[r.protected.mean - r.protected.low, r.protected.high - r.protected.mean] for r in part]).T
+        x, y = [costs[row.method] for row in part], [row.protected.mean for row in part]
+        axes.errorbar(x, y, yerr=np.clip(errors, 0, None), fmt="o", capsize=3, label=victim, alpha=0.8)
+    for method, x_ in costs.items():
+        axes.annotate(method, (x_, 0.01), rotation=90, fontsize=7, alpha=0.7, xycoords=("data", "axes fraction"))
+    axes.set(title="Protection against " + label, xlabel=label, ylabel=PSR, ylim=(0, 1.02))
+    axes.legend(fontsize=8)
+
+
+def _heat(axes: "Axes", results: Results, method: str) -> None:
+    rows = select(results.rows, measure=PSR, method=method, left_out=False) or select(
+        results.rows, measure=HIT, method=method, left_out=False
+    )
+    victims, conditions = (list(dict.fromkeys(getattr(row, name) for row in rows)) for name in ("victim", "condition"))
+    found = {(row.victim, row.condition): row.protected.mean for row in rows}
+    grid = np.array([[found.get((victim, condition), np.nan) for condition in conditions] for victim in victims])
+    axes.imshow(grid, vmin=0, vmax=1, cmap="viridis", aspect="auto")
+    axes.set_xticks(range(len(conditions)), conditions, rotation=90, fontsize=7)
+    axes.set_yticks(range(len(victims)), victims, fontsize=8)
+    for (y, x), number in np.ndenumerate(grid):
+        if not np.isnan(number):
+            axes.text(
+                x, y, f"{number:.2f}", ha="center", va="center", fontsize=6, color="white" if number < 0.6 else "black"
+            )
+    axes.set_title(f"{method}: {rows[0].measure if rows else ''}")

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+import torch
+
+from cloak.evaluation.statistics import Impostors, Tail, difference, estimate
+
+
+def test_an_estimate_is_the_mean_with_an_interval_around_it_and_leaves_out_unknowns() -> None:
+    values = [0.0] * 20 + [1.0] * 60 + [float("nan")] * 5
+    found = estimate(values)
+    assert found.mean == pytest.approx(0.75)
+    assert found.people == 80
+    assert 0.63 < found.low < 0.72
+    assert 0.78 < found.high < 0.87
+
+
+def test_nobody_gives_no_number() -> None:
+    assert np.isnan(estimate([]).mean)
+    assert estimate([float("nan")]).people == 0
+
+
+def test_paired_differences_have_narrower_intervals_than_the_methods() -> None:
+    generator = np.random.default_rng(1)
+    people = generator.random(50)
+    ours, theirs = people + 0.1, people + 0.02 * generator.standard_normal(50)
+    paired = difference(ours, theirs)
+    assert paired.low > 0.08
+    assert paired.high - paired.low < (estimate(ours).high - estimate(ours).low) / 4
+
+
+def test_a_threshold_lets_the_share_of_strangers_through_that_was_asked_for() -> None:
+    vectors = torch.nn.functional.normalize(torch.randn(300, 32, generator=torch.Generator().manual_seed(0)))
+    impostors = Impostors(vectors)
+    assert len(impostors.scores) == 300 * 299 // 2
+    assert (impostors.scores > impostors.threshold(1e-2)).mean() == pytest.approx(1e-2, rel=0.05)
+    assert impostors.supports(1e-3)
+    assert not impostors.supports(1e-4)
+
+
+def test_a_tail_says_how_rare_a_score_is_beyond_what_was_seen() -> None:
+    scores = np.sort(np.random.default_rng(0).normal(0, 0.1, 200_000))
+    tail = Tail.fit(scores)
+    assert tail.exceeds(np.array([0.40]))[0] == pytest.approx(3.17e-5, rel=0.5)
+    assert np.isnan(tail.exceeds(np.array([0.0]))[0])
+
+
+def test_more_strangers_make_a_first_place_less_likely() -> None:
+    scores = np.sort(np.random.default_rng(0).normal(0, 0.1, 50_000))
+    tail = Tail.fit(scores)
+    own = np.array([0.05, 0.3, 0.45])
+    chances = [tail.first(own, count, scores) for count in (10, 1e4, 1e9)]
+    assert (np.diff(chances, axis=0) <= 0).all()
+    assert chances[0][2] > 0.99
+    assert chances[2][0] < 1e-6
