@@ -63,6 +63,8 @@ def list_(*, as_json: bool) -> None:
 def fetch_(names: tuple[str, ...], weights: str, file: Path | None) -> None:
     """Fetch networks by NAMES, or all that a profile needs.
 
+    What only judges cloaks (profile "victim" in the list) is fetched by name, or by the evaluation that uses it.
+
     Example: cloak models fetch sface --file face_recognition_sface_2021dec.onnx
     """
     profile = Profile(weights)

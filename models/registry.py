@@ -218,6 +218,11 @@ def network(key: str) -> Network:  # noqa: PLR0911 -- a table whose rows import 
             from cloak.models.networks import scrfd  # noqa: PLC0415
 
             return Network(scrfd.Scrfd, scrfd.convert)
+        case "mtcnn_p" | "mtcnn_r" | "mtcnn_o":
+            from cloak.models.networks import mtcnn  # noqa: PLC0415
+
+            stage = {"p": mtcnn.ProposalNet, "r": mtcnn.RefineNet, "o": mtcnn.OutputNet}[key[-1]]
+            return Network(stage, stage.convert)
         case _:
             raise ConfigError(f"no network is called {key!r}: fix weights.toml or add it to registry.network")
 

@@ -6,6 +6,7 @@ from typing import Protocol
 import torch
 
 from cloak.errors import UsageError
+from cloak.evaluation.mtcnn import MtcnnFinder
 from cloak.evaluation.scrfd import ScrfdFinder
 from cloak.evaluation.victims import FaceCrop
 from cloak.faces.detect import Detector
@@ -47,7 +48,9 @@ class YuNetFinder:
 
 
 _FINDERS: dict[str, Callable[[str | torch.device], Finder]] = {
-    finder.name: finder for finder in (YuNetFinder, ScrfdFinder)
+    YuNetFinder.name: YuNetFinder,
+    ScrfdFinder.name: ScrfdFinder,
+    MtcnnFinder.name: MtcnnFinder,
 }
 
 

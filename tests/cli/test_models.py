@@ -5,7 +5,10 @@ from click.testing import CliRunner
 
 from cloak.cli.models import models
 from cloak.errors import LicenceError, UsageError, WeightsCorruptError, WeightsMissingError
-from cloak.models import artifact, artifacts, cache, fetch
+from cloak.models import WITNESS, Profile, artifact, artifacts, cache, fetch
+from cloak.models.registry import Use
+
+JUDGES = ("scrfd_500m", "mtcnn_p", "mtcnn_r", "mtcnn_o")
 
 
 @pytest.fixture
@@ -19,6 +22,12 @@ def run(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def original():
     return fetch.fetch_raw("yunet")
+
+
+@pytest.fixture(scope="session")
+def detectors():
+    """The original files of the detectors that only judge."""
+    return {name: fetch.fetch_raw(name) for name in JUDGES}
 
 
 def test_list_shows_licence_and_source_of_each(run):
@@ -46,6 +55,22 @@ def test_fetch_path_and_verify(original, run):
     assert result.stdout == run("path", "yunet").stdout
     states = json.loads(run("verify", "--json").stdout)
     assert states == {name: "cached" if name == "yunet" else "absent" for name in artifacts()}
+
+
+@pytest.mark.parametrize("name", JUDGES)
+def test_what_only_judges_is_fetched_by_name_and_says_its_licence(detectors, run, name):
+    result = run("fetch", name, "--file", detectors[name])
+    assert result.exit_code == 0
+    assert artifact(name).licence in result.stderr
+    assert result.stdout == run("path", name).stdout
+
+
+@pytest.mark.parametrize("weights", Profile)
+def test_a_fetch_without_names_leaves_out_the_detectors_that_only_judge(run, monkeypatch, weights):
+    asked = []
+    monkeypatch.setattr("cloak.cli.models.fetch", lambda name, **_: asked.append(name))
+    assert run("fetch", "--weights", weights).exit_code == 0
+    assert [name for name in asked if artifact(name).profile is Use.VICTIM] == [WITNESS]
 
 
 def test_verify_finds_an_altered_file(original, run):
