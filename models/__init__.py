@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from cloak.models.registry import WITNESS, Artifact, Profile, artifact, artifacts, surrogates
 
 if TYPE_CHECKING:
-    from cloak.models.recogniser import Recogniser, load_detector, load_network, load_recogniser
+    from cloak.models.recogniser import Recogniser, load_detector, load_lpips, load_network, load_recogniser
 
 __all__ = [
     "WITNESS",
@@ -16,6 +16,7 @@ __all__ = [
     "artifact",
     "artifacts",
     "load_detector",
+    "load_lpips",
     "load_network",
     "load_recogniser",
     "surrogates",
@@ -24,6 +25,6 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Load what needs PyTorch when it is first used: help and lists do not wait for it."""
-    if name in {"Recogniser", "load_detector", "load_network", "load_recogniser"}:
+    if name in {"Recogniser", "load_detector", "load_lpips", "load_network", "load_recogniser"}:
         return getattr(import_module("cloak.models.recogniser"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from cloak.errors import ShapeError, UsageError
 from cloak.models import fetch
-from cloak.models.registry import DETECTOR, Artifact, Profile, Task, artifact, network
+from cloak.models.registry import DETECTOR, METRIC, Artifact, Profile, Task, artifact, network
 
 if TYPE_CHECKING:
+    from cloak.models.networks.lpips_alex import Lpips
     from cloak.models.networks.yunet import YuNet
 
 _Module = TypeVar("_Module", bound=nn.Module)
@@ -112,6 +113,18 @@ def load_detector(name: str = DETECTOR, *, device: str | torch.device = "cpu") -
 
     _of_task(name, Task.DETECTOR)
     return load_network(name, YuNet, device=device)
+
+
+def load_lpips(*, device: str | torch.device = "cpu") -> "Lpips":
+    """Return the trained perceptual metric, fetched first if it is not in the cache.
+
+    Raises:
+        WeightsMissingError: it is not in the cache and cannot be fetched.
+        WeightsCorruptError: what was fetched is not what was pinned.
+    """
+    from cloak.models.networks.lpips_alex import Lpips  # noqa: PLC0415 -- who loads a recogniser has no use for it
+
+    return load_network(METRIC, Lpips, device=device)
 
 
 def load_network(name: str, kind: type[_Module], *, device: str | torch.device = "cpu") -> _Module:

@@ -21,6 +21,9 @@ WITNESS = "mobilefacenet_fxz"
 DETECTOR = "yunet"
 """The face detector."""
 
+METRIC = "lpips_alex"
+"""The perceptual metric."""
+
 
 class Profile(StrEnum):
     """Which recognisers a cloak may be computed against."""
@@ -45,6 +48,7 @@ class Task(StrEnum):
 
     RECOGNISER = "recogniser"
     DETECTOR = "detector"
+    METRIC = "perceptual metric"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +222,10 @@ def network(key: str) -> Network:  # noqa: PLR0911 -- a table whose rows import 
             from cloak.models.networks import scrfd  # noqa: PLC0415
 
             return Network(scrfd.Scrfd, scrfd.convert)
+        case "lpips_alex":
+            from cloak.models.networks import lpips_alex  # noqa: PLC0415
+
+            return Network(lpips_alex.Lpips, lpips_alex.convert)
         case "mtcnn_p" | "mtcnn_r" | "mtcnn_o":
             from cloak.models.networks import mtcnn  # noqa: PLC0415
 
