@@ -28,6 +28,9 @@ _WEIGHTS = ("mtcnn_p", "mtcnn_r", "mtcnn_o")
 class MtcnnFinder:
     """A detector that has no part in making cloaks.
 
+    Its landmarks lie about a pixel right of and below those of other detectors (`tests/benchmarks/detectors.json`), as
+    the original's do: who aligns faces with it does not correct that.
+
     Args:
         device: where it computes.
 

@@ -44,10 +44,10 @@ class Sample(NamedTuple):
     landmarks: torch.Tensor
 
 
-def samples(photos: Path, count: int, seed: int) -> list[Sample]:
-    """Draw LFW photos of identities N to Z."""
+def samples(photos: Path, count: int, seed: int, *, first: str = "N", last: str = "Z") -> list[Sample]:
+    """Draw LFW photos of identities between two letters."""
     rows = [line.split("\t") for line in (photos / "lfw_landmarks.txt").read_text(encoding="utf-8").splitlines()]
-    rows = [row for row in rows if row[0][0] >= "N"]
+    rows = [row for row in rows if first <= row[0][0].upper() <= last]
     chosen = random.Random(seed).sample(rows, min(count, len(rows)))  # noqa: S311  # no secret
     return [
         Sample(photos / "lfw" / path, torch.tensor([float(v) for v in numbers]).reshape(5, 2))

@@ -1,10 +1,10 @@
 """How much of a person's other photos the witness misses, given how similar it finds the very photo that was protected.
 
-    python tests/benchmarks/elsewhere.py PHOTOS SCRFD.onnx [--identities 24] [-o FILE.json]
+    python tests/benchmarks/elsewhere.py PHOTOS [--identities 24] [-o FILE.json]
 
 The verdict of a run has only the photo that was protected to compare with, which says little to its owner: an engine
 has other photos. This fits `HALF` and `WIDTH` of `cloak.verify` on people A to M, protected at two strengths, and says
-how far off the estimate is on people N to Z. PHOTOS and SCRFD.onnx are those of protect.py.
+how far off the estimate is on people N to Z. PHOTOS is that of protect.py.
 """
 
 import json
@@ -17,10 +17,10 @@ import click
 import numpy as np
 import torch
 from protect import Aligner, choose, environment
-from scrfd import Scrfd
 
 from cloak.cloaker import Cloaker
 from cloak.config import AttackConfig, ProtectConfig, Strength
+from cloak.evaluation.finders import open_finder
 from cloak.models import Recogniser
 from cloak.photo import Face
 from cloak.pipeline import protect
@@ -105,12 +105,11 @@ def table(found: list[Pair]) -> list[dict[str, float]]:
 
 @click.command()
 @click.argument("photos", type=click.Path(exists=True, path_type=Path))
-@click.argument("scrfd", type=click.Path(exists=True, path_type=Path))
 @click.option("--identities", default=24, show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path))
-def main(*, photos: Path, scrfd: Path, identities: int, output: Path | None) -> None:
+def main(*, photos: Path, identities: int, output: Path | None) -> None:
     """Run and print; see the top of this file."""
-    align = Aligner(Scrfd(scrfd))
+    align = Aligner(open_finder("scrfd"))
     result: dict[str, object] = {"environment": environment(), "used": {"half": HALF, "width": WIDTH}}
     for first, last in (("A", "M"), ("N", "Z")):
         found = [

@@ -1,10 +1,10 @@
 """Protect one photo of each of N people, and ask recognisers that were never used whether they still match.
 
-    python tests/benchmarks/protect.py PHOTOS JUDGES SCRFD.onnx [--identities 40] [--first N --last Z] [-o FILE.json]
+    python tests/benchmarks/protect.py PHOTOS JUDGES [--identities 40] [--first N --last Z] [-o FILE.json]
 
 PHOTOS holds one folder an identity. JUDGES holds recognisers as ONNX files, each with a JSON file of `name`, `size` and
-`template` (RGB in [0, 1] in, L2-normalised embeddings out). SCRFD.onnx detects and aligns: not the detector the cloaks
-were made with. Everything is measured on the files that were written, read again.
+`template` (RGB in [0, 1] in, L2-normalised embeddings out). SCRFD detects and aligns: not the detector the cloaks were
+made with. Everything is measured on the files that were written, read again.
 
 Each person's first photo is protected and compared with up to five other, clean photos of that person. Thresholds come
 from impostor pairs of people who are not protected. PSR is the share of pairs under the threshold, rank-1 the share of
@@ -28,11 +28,11 @@ import onnxruntime
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from scrfd import Scrfd
 
 from cloak.attack import measure
 from cloak.cloaker import Cloaker
 from cloak.config import AttackConfig, ProtectConfig, Strength
+from cloak.evaluation.finders import Finder, central, open_finder
 from cloak.faces.frame import frame
 from cloak.faces.geometry import similarity, warp
 from cloak.image.codec import decode
@@ -93,19 +93,18 @@ def choose(folder: Path, *, identities: int, first: str, last: str, least: int, 
 class Aligner:
     """Reads a photo and finds the face nearest its middle with the second detector."""
 
-    def __init__(self, detector: Scrfd) -> None:
-        self.detector = detector
+    def __init__(self, finder: Finder) -> None:
+        self.finder = finder
         self.missed = 0
 
     def __call__(self, data: bytes) -> tuple[torch.Tensor, torch.Tensor] | None:
         """Return pixels and landmarks, or None where no face is found."""
         pixels = decode(data).pixels
-        middle = torch.tensor([pixels.shape[2], pixels.shape[1]]) / 2
-        faces = self.detector.detect(pixels)
-        if not faces:
+        face = central(self.finder.find(pixels), pixels)
+        if face is None:
             self.missed += 1
             return None
-        return pixels, min((face.landmarks for face in faces), key=lambda m: float((m.mean(0) - middle).norm()))
+        return pixels, face.landmarks
 
     def all(self, paths: Sequence[Path]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Align photos, leaving out those without a face."""
@@ -221,7 +220,6 @@ def environment() -> dict[str, object]:
 @click.command()
 @click.argument("photos", type=click.Path(exists=True, path_type=Path))
 @click.argument("judges", type=click.Path(exists=True, path_type=Path))
-@click.argument("scrfd", type=click.Path(exists=True, path_type=Path))
 @click.option("--identities", default=40, show_default=True)
 @click.option("--first", default="N", show_default=True)
 @click.option("--last", default="Z", show_default=True)
@@ -238,12 +236,12 @@ def environment() -> dict[str, object]:
 @click.option("--strength", type=click.Choice([s.value for s in Strength]), default=Strength.BALANCED.value)
 @click.option("--name", default="lfw", show_default=True, help="Key in the JSON file.")
 @click.option("-o", "--output", type=click.Path(path_type=Path))
-def main(*, photos, judges, scrfd, output, weights, strength, name, impostors, others, **chosen) -> None:
+def main(*, photos, judges, output, weights, strength, name, impostors, others, **chosen) -> None:
     """Run and print; see the top of this file."""
     people = choose(photos, others=others, **chosen)
     if impostors:
         people.others = choose(impostors, identities=1, first="A", last="Z", least=1, others=others).others
-    align, panel = Aligner(Scrfd(scrfd)), [Judge(path) for path in sorted(judges.glob("*.onnx"))]
+    align, panel = Aligner(open_finder("scrfd")), [Judge(path) for path in sorted(judges.glob("*.onnx"))]
     strangers = align.all(people.others)
     taus = {judge.name: thresholds(judge.embed(strangers)) for judge in panel}
     groups = [align.all(paths) for _, paths in people.protected]
