@@ -42,7 +42,8 @@ class _Cascaded(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Run the trunk on float (N, 3, H, W), RGB in [0, 1]."""
-        return self.trunk((images * 255 - 127.5) / 128)
+        features: Tensor = self.trunk((images * 255 - 127.5) / 128)
+        return features
 
     @classmethod
     def convert(cls, path: Path) -> dict[str, Tensor]:
