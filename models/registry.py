@@ -202,6 +202,10 @@ def network(key: str) -> Network:  # noqa: PLR0911 -- a table whose rows import 
             from cloak.models.networks import facenet  # noqa: PLC0415
 
             return Network(facenet.FaceNet, facenet.convert)
+        case "facenet_msceleb":
+            from cloak.models.networks import facenet_msceleb  # noqa: PLC0415
+
+            return Network(facenet_msceleb.FaceNetMsCeleb, facenet_msceleb.convert)
         case "mobilefacenet":
             from cloak.models.networks import mobilefacenet  # noqa: PLC0415
 

@@ -4,7 +4,8 @@ Source: Szegedy et al. 2017, "Inception-v4, Inception-ResNet and the Impact of R
 Schroff et al. 2015, "FaceNet"; weights `graph_final.pb`, a frozen graph in the naming of David Sandberg's `facenet`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -34,9 +35,9 @@ _HALVINGS = (
 
 
 class FaceNet(nn.Module):
-    """FaceNet: 160 px faces to 512 numbers."""
+    """FaceNet: 160 px faces to 512 numbers, or as many as `dim`."""
 
-    def __init__(self) -> None:
+    def __init__(self, dim: int = 512) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             _convolution(3, 32, (3, 3), stride=2, pad=False),
@@ -65,7 +66,7 @@ class FaceNet(nn.Module):
                 ),
             ]
         )
-        self.linear = nn.Linear(1792, 512)
+        self.linear = nn.Linear(1792, dim)
 
     def forward(self, faces: Tensor) -> Tensor:
         """Embed faces.
@@ -74,7 +75,7 @@ class FaceNet(nn.Module):
             faces: float32 (N, 3, 160, 160), RGB in [0, 1].
 
         Returns:
-            float32 (N, 512), not normalised.
+            float32 (N, dim), not normalised.
         """
         features = self.stages[0](self.stem(faces))
         for halve, stage in zip(self.halvings, self.stages[1:], strict=True):
@@ -148,7 +149,7 @@ def convert(path: Path) -> dict[str, Tensor]:
     """
     found = {name.removeprefix(f"{_ROOT}/"): value for name, value in read_constants(path).items()}
     try:
-        state = dict(_renamed(found))
+        state = dict(convolution_weights(partial(_weight_and_bias, found)))
         keys = {"weight": "Const", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
         norm = {ours: found[f"Bottleneck/BatchNorm/{theirs}"] for ours, theirs in keys.items()}
         linear = fold_norm(found["Bottleneck/weights"].t(), None, norm, _NORM_EPS)
@@ -162,10 +163,16 @@ def convert(path: Path) -> dict[str, Tensor]:
     return {name: tensor.contiguous() for name, tensor in state.items()}
 
 
-def _renamed(found: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    """Yield weights and biases of all convolutions under the names they have in `FaceNet`."""
+def convolution_weights(weight_and_bias: Callable[[str], tuple[Tensor, Tensor]]) -> Iterator[tuple[str, Tensor]]:
+    """Yield weights and biases of all convolutions under the names they have in `FaceNet`.
+
+    Args:
+        weight_and_bias: what is told the name of a convolution in the graph, such as
+            ``Repeat/block35_1/Branch_1/Conv2d_0b_3x3``, and returns its weights (width, channels, height, width) and
+            bias, with batch norms and the factors of the residual branches folded in.
+    """
     for ours, theirs in _convolutions():
-        parts = [_weight_and_bias(found, name) for name in theirs]
+        parts = [weight_and_bias(name) for name in theirs]
         yield f"{ours}.weight", torch.cat([weight for weight, _ in parts])
         yield f"{ours}.bias", torch.cat([bias for _, bias in parts])
 
