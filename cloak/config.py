@@ -99,6 +99,7 @@ class AttackConfig:
         budget: what may be seen.
         views: how far from the ideal one the views are that surrogates get.
         steps: gradient steps; each uses one surrogate.
+        looks: random views of the clean face, beside the ideal one, that say what it is to be made unlike.
         rate: size of the first step as a share of the whole budget; it falls along a cosine.
         momentum: share of the old direction in the new one.
         margin: how unlike itself a face shall become: a cosine of -margin.
@@ -107,7 +108,8 @@ class AttackConfig:
 
     budget: Budget = field(default_factory=Budget)
     views: Views = field(default_factory=Views)
-    steps: int = 200
+    steps: int = 240
+    looks: int = 8
     rate: float = 0.5
     momentum: float = 0.9
     margin: float = 0.1
@@ -116,6 +118,8 @@ class AttackConfig:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError(f"steps must be at least 1, got {self.steps}")
+        if self.looks < 0:
+            raise ConfigError(f"looks must not be negative, got {self.looks}")
         if not 0 < self.rate <= 10 or not 0 <= self.momentum < 1:
             raise ConfigError(f"rate must be in (0, 10], momentum in [0, 1): got {self.rate:g}, {self.momentum:g}")
 

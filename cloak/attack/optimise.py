@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 
 from cloak.attack.objectives import dodge
 from cloak.attack.projection import fit, project
@@ -54,8 +55,7 @@ class Attack:
         device = self.surrogates[0].template.device
         scene = Scene.of(batch, device)
         generator = torch.Generator().manual_seed(self.config.seed)
-        with torch.no_grad():
-            references = [surrogate(align(scene.crops, scene.landmarks, surrogate)) for surrogate in self.surrogates]
+        references = self._references(scene)
         deltas, momentum = self.start(scene), torch.zeros_like(scene.crops)
         for step, index in enumerate(self._order(generator)):
             gradient = self._gradient(deltas, scene, index, references[index], generator)
@@ -95,6 +95,21 @@ class Attack:
     def project(self, deltas: torch.Tensor, scene: Scene) -> torch.Tensor:
         """Return deltas inside the budget."""
         return project(deltas, scene, self.config.budget)
+
+    @torch.no_grad()
+    def _references(self, scene: Scene) -> list[torch.Tensor]:
+        """Return what each surrogate makes of the clean faces, (N, D): the mean over looks at them.
+
+        Other photos of a person are not like this one. What random views have in common is nearer to the person.
+        """
+        generator = torch.Generator().manual_seed(self.config.seed)
+        references = []
+        for surrogate in self.surrogates:
+            total = surrogate(align(scene.crops, scene.landmarks, surrogate))
+            for _ in range(self.config.looks):
+                total = total + surrogate(look(scene.crops, scene.landmarks, surrogate, self.config.views, generator))
+            references.append(F.normalize(total))
+        return references
 
     def _gradient(
         self, deltas: torch.Tensor, scene: Scene, index: int, references: torch.Tensor, generator: torch.Generator
