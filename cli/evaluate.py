@@ -12,13 +12,13 @@ from cloak.cli.progress import progress
 if TYPE_CHECKING:
     from cloak.evaluation.study import EvaluationConfig
 
-ALL = "ABCDEG"
+ALL = "ABCDEFG"
 
 
 @click.command()
 @click.argument("photos", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for results and caches.")
-@click.option("--protocol", "protocols", default="ABG", show_default=True, help="Letters out of ABCDEG, or all.")
+@click.option("--protocol", "protocols", default="ABG", show_default=True, help="Letters out of ABCDEFG, or all.")
 @click.option("--methods", default="ours:balanced,noise,none", show_default=True, help="What makes cloaks.")
 @click.option(
     "--victims",
@@ -45,6 +45,9 @@ ALL = "ABCDEG"
 )
 @click.option(
     "--trainees", type=click.IntRange(0), default=20, show_default=True, help="People for protocol C at most."
+)
+@click.option(
+    "--public", type=click.IntRange(0), default=24, show_default=True, help="People that engines adapt on (F)."
 )
 @click.option(
     "--strangers", type=click.Path(path_type=Path), help="Other people's photos, for thresholds and galleries."
@@ -101,6 +104,7 @@ def _config(
     protected: int,
     references: int,
     trainees: int,
+    public: int,
     strangers: Path | None,
     device: str,
     seed: int,
@@ -111,11 +115,12 @@ def _config(
     from cloak.evaluation.study import EvaluationConfig  # noqa: PLC0415
     from cloak.models import Profile  # noqa: PLC0415
 
+    wanted = ALL if protocols.lower() == "all" else protocols.upper().replace(",", "")
     first, _, last = letters.partition("-")
     return EvaluationConfig(
         photos=photos,
         output=output,
-        protocols=tuple(ALL if protocols.lower() == "all" else protocols.upper().replace(",", "")),
+        protocols=tuple(wanted),
         methods=_listed(methods),
         victims=_listed(victims),
         conditions=_listed(conditions),
@@ -126,6 +131,7 @@ def _config(
             protected=protected,
             references=references,
             trainees=trainees,
+            public=public if "F" in wanted else 0,
         ),
         weights=Profile(weights),
         finder=finder,

@@ -16,7 +16,7 @@ from cloak.errors import UsageError
 
 Condition = Callable[[torch.Tensor], torch.Tensor]
 
-NONE = "none"
+NONE = "as written"
 VERSION = 1
 """Part of the key of cached answers: raise it when a condition changes."""
 

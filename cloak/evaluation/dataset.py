@@ -130,13 +130,13 @@ class Cohort:
         subjects: for verification, identification and linkage.
         trainees: for engines that train on cloaks: 10 photos to protect and 5 that stay clean each.
         strangers: one photo each of everybody else: thresholds come from them, and they are the distractors.
-        public: other people with two photos or more, for an engine that adapts.
+        public: other people, two photos to protect of each: engines that adapt train on them, and on nobody else.
     """
 
     subjects: tuple[Subject, ...]
     trainees: tuple[Subject, ...]
     strangers: tuple[PhotoFile, ...]
-    public: tuple[Person, ...]
+    public: tuple[Subject, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +151,7 @@ class Split:
         references: clean photos of each, at most.
         trainees: people with 15 photos or more, at most.
         strangers: at most.
+        public: people that an adaptive engine trains on, at most.
     """
 
     identities: int = 60
@@ -160,6 +161,7 @@ class Split:
     references: int = 5
     trainees: int = 20
     strangers: int = 700
+    public: int = 0
 
 
 TRAIN, TEST = 10, 5
@@ -196,12 +198,13 @@ def cohort(dataset: Dataset, split: Split, *, strangers: Sequence[Person] = ()) 
     trainees = [_subject(p, TRAIN, TEST) for p in _spread(rich, split.trainees)]
     names = {subject.name for subject in (*chosen, *trainees)}
     others = [person for person in people if person.name not in names]
-    outside = list(strangers) or others
+    public = _spread([person for person in others if len(person.photos) > 1], split.public)
+    outside = list(strangers) or [person for person in others if person not in public]
     return Cohort(
         subjects=tuple(chosen),
         trainees=tuple(trainees),
         strangers=tuple(p.photos[0] for p in _spread(outside, split.strangers)),
-        public=tuple(p for p in others if len(p.photos) > 1),
+        public=tuple(_subject(person, 2, 0) for person in public),
     )
 
 

@@ -10,8 +10,8 @@ from cloak.attack import measure
 from cloak.models.networks.lpips_alex import Lpips
 from cloak.photo import Face, Photo
 
-LARGEST = 512
-"""LPIPS is taken of boxes made so large at most: it was made for small pictures."""
+SIDES = (64, 512)
+"""LPIPS is taken of boxes whose longer side is brought into this range: it was made for small pictures."""
 
 
 def looks(before: Photo, after: Photo, face: Face, lpips: Lpips) -> dict[str, float]:
@@ -62,9 +62,10 @@ def _box(values: torch.Tensor, face: Face, margin: float) -> torch.Tensor:
 
 def _lpips(before: Photo, after: Photo, face: Face, lpips: Lpips) -> float:
     boxes = [_box(photo.pixels, face, 0.0)[None].float() / 255 for photo in (before, after)]
-    largest = max(boxes[0].shape[2:])
-    if largest > LARGEST:
-        size = [max(1, round(side * LARGEST / largest)) for side in boxes[0].shape[2:]]
+    longer = max(boxes[0].shape[2:])
+    wanted = min(max(longer, SIDES[0]), SIDES[1])
+    if wanted != longer:
+        size = [max(SIDES[0] // 2, round(side * wanted / longer)) for side in boxes[0].shape[2:]]
         boxes = [F.interpolate(box, size, mode="bilinear", antialias=True) for box in boxes]
     with torch.inference_mode():
         return float(lpips(*boxes))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from cloak.evaluation.conditions import CONDITIONS, VERSION
+from cloak.evaluation.conditions import CONDITIONS, NONE, VERSION
 from cloak.evaluation.dataset import PhotoFile
 from cloak.evaluation.finders import Finder, central, crop
 from cloak.evaluation.store import Store
@@ -59,7 +59,7 @@ class Observer:
         waiting: list[tuple[PhotoFile, FaceCrop]] = []
         for file in dict.fromkeys(files):
             if any(self._store.get(file.digest, view, victim.key) is None for victim in victims):
-                waiting += self._look(file, condition, victims)
+                waiting += self._seen(file, condition, victims)
             if len(waiting) == _TOGETHER:
                 self._embed(waiting, view, victims)
                 waiting = []
@@ -70,11 +70,12 @@ class Observer:
         """Return what a victim makes of files, observing those it has not seen."""
         self.observe([file for file in files if self._known(file, victim, condition) is None], [victim], condition)
         rows = [self._known(file, victim, condition) for file in files]
-        vectors = [torch.zeros(0) if row is None else row for row in rows]
-        length = max((len(vector) for vector in vectors), default=0)
-        padded = [vector if len(vector) else torch.zeros(length) for vector in vectors]
-        found = torch.tensor([len(vector) > 0 for vector in vectors], dtype=torch.bool)
-        return Seen(torch.stack(padded) if padded else torch.zeros(0, length), found)
+        found = torch.tensor([row is not None and len(row) > 0 for row in rows], dtype=torch.bool)
+        vectors = torch.zeros(len(files), victim.dim)
+        for number, row in enumerate(rows):
+            if row is not None and len(row):
+                vectors[number] = row
+        return Seen(vectors, found)
 
     def _known(self, file: PhotoFile, victim: Victim, condition: str) -> torch.Tensor | None:
         return self._store.get(file.digest, self._view(condition), victim.key)
@@ -82,11 +83,16 @@ class Observer:
     def _view(self, condition: str) -> str:
         return f"{self._finder.key}/{condition}/{VERSION}"
 
-    def _look(self, file: PhotoFile, condition: str, victims: Sequence[Victim]) -> list[tuple[PhotoFile, FaceCrop]]:
+    def look(self, file: PhotoFile, condition: str = NONE) -> FaceCrop | None:
+        """Return the face that an engine takes for the person's, if it finds one."""
         pixels = CONDITIONS[condition](decode(file.bytes()).pixels)
         face = central(self._finder.find(pixels), pixels)
+        return None if face is None else crop(pixels, face)
+
+    def _seen(self, file: PhotoFile, condition: str, victims: Sequence[Victim]) -> list[tuple[PhotoFile, FaceCrop]]:
+        face = self.look(file, condition)
         if face is not None:
-            return [(file, crop(pixels, face))]
+            return [(file, face)]
         view = self._view(condition)
         self._store.put((file.digest, view, victim.key, torch.zeros(0)) for victim in victims)
         return []

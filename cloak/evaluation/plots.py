@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cloak.errors import MissingExtraError
+from cloak.evaluation.conditions import NONE
 from cloak.evaluation.results import Curve, Results, select
 
 if TYPE_CHECKING:
@@ -33,12 +34,12 @@ def plot(results: Results, folder: Path) -> list[Path]:
         for victim in dict.fromkeys(curve.victim for curve in results.curves if curve.kind == kind):
             curves = [curve for curve in results.curves if curve.kind == kind and curve.victim == victim]
             plots.append((f"{kind}-{victim}", lambda axes, draw=draw, curves=curves: draw(axes, curves)))
-    if results.costs and select(results.rows, measure=PSR, condition="none"):
+    if results.costs and select(results.rows, measure=PSR, condition=NONE):
         plots.append(
             ("budget", lambda axes: _against(axes, results, "DSSIM in the face box", lambda c: c.looks["dssim"][0]))
         )
         plots.append(("seconds", lambda axes: _against(axes, results, "seconds a face", lambda c: c.seconds)))
-    for method in dict.fromkeys(row.method for row in results.rows if row.condition != "none"):
+    for method in dict.fromkeys(row.method for row in results.rows if row.condition != NONE):
         plots.append((f"conditions-{method}", lambda axes, method=method: _heat(axes, results, method)))
     return [_save(folder, name, draw) for name, draw in plots]
 
@@ -113,7 +114,7 @@ def _against(axes: "Axes", results: Results, label: str, value: Callable[[Any], 
     costs = {cost.method: value(cost) for cost in results.costs}
     rows = [
         row
-        for row in select(results.rows, measure=PSR, condition="none", surrogate=False, left_out=False)
+        for row in select(results.rows, measure=PSR, condition=NONE, surrogate=False, left_out=False)
         if row.method in costs
     ]
     for victim in dict.fromkeys(row.victim for row in rows):

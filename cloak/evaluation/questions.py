@@ -41,6 +41,7 @@ class Bench:
         strangers: float32 (S, D), what it knows of them.
         surrogate: whether the victim's gradients made the cloaks.
         left_out: whether the victim is a surrogate that was left out.
+        protocol: what to file answers under, if not under the letter of the question.
     """
 
     results: Results
@@ -53,6 +54,7 @@ class Bench:
     strangers: torch.Tensor
     surrogate: bool
     left_out: bool
+    protocol: str = ""
 
     def verify(self, condition: str) -> None:
         """Protocol A."""
@@ -62,7 +64,7 @@ class Bench:
                 threshold = self.impostors.threshold(rate)
                 missed = 1 - protocols.accepted(cloaked, clean, threshold)
                 self._add("A", f"PSR at FAR {rate:g}", missed, protocols.accepted(before, clean, threshold), condition)
-        if condition == NONE:
+        if condition == NONE and not self.protocol and len(self.impostors.scores):
             self._draw_similarities(cloaked, before, clean)
             self._draw_roc(cloaked, before, clean)
 
@@ -110,6 +112,8 @@ class Bench:
 
     def _extrapolate(self, name: str, ours: "_Pair", theirs: "_Pair") -> None:
         tail = self.impostors.tail()
+        if tail is None:
+            return
         for count in STRANGERS:
             both = [
                 np.array([_mean(tail.first(best, count, self.impostors.scores)) for best in protocols.nearest(*pair)])
@@ -155,7 +159,7 @@ class Bench:
         extrapolated: bool = False,
     ) -> None:
         self.results.add(
-            protocol,
+            self.protocol or protocol,
             measure,
             protected,
             clean,

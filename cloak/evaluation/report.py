@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from cloak.evaluation.conditions import NONE
 from cloak.evaluation.results import Cost, Results, Row, select
 from cloak.evaluation.statistics import Estimate
 
@@ -9,8 +10,12 @@ PROTOCOLS = {
     "A": "Verification: is a protected photo taken for the person? (PSR: share of pairs that is not; more is better)",
     "B": "Identification: does a search find the person? (share of searches that do; less is better)",
     "C": "An engine that trains on cloaks: does it name clean photos rightly? (less is better)",
+    "F": "Engines that trained on this method's cloaks of other people: what is left of the protection",
     "D": "Linkage: which share of a person's photos lead to one another? (less is better)",
 }
+COMPARED = ("PSR at FAR 0.001", "rank-1 hit, protected probe", "rank-1 hit, protected gallery")
+"""Measures for which methods are compared person by person."""
+
 COLUMNS = (
     ("dssim", "DSSIM", 4),
     ("lpips", "LPIPS", 3),
@@ -36,59 +41,64 @@ def markdown(results: Results) -> str:
         *(f"- {warning}" for warning in results.warnings),
     ]
     for letter, title in PROTOCOLS.items():
-        rows = [row for row in select(results.rows, protocol=letter) if row.condition == "none"]
-        for measure in dict.fromkeys(row.measure for row in rows):
-            table = _by_victim(results, [row for row in rows if row.measure == measure])
-            lines += ["", f"## {letter}. {title}", "", *_headed(measure, rows), "", *table] if table else []
+        rows = [row for row in select(results.rows, protocol=letter) if letter == "F" or row.condition == NONE]
+        if rows:
+            lines += ["", f"## {letter}. {title}", "", *_measured(results, rows)]
     lines += _conditions(results)
     if results.costs:
         lines += ["", "## G. Looks and cost", "", *_costs(results.costs)]
-    return "\n".join([*_once(lines), ""])
+    return "\n".join([*lines, ""])
 
 
-def _headed(measure: str, rows: Sequence[Row]) -> list[str]:
-    mark = ": **an extrapolation** by the tail of the strangers' scores" if _any_extrapolated(measure, rows) else ""
-    return [f"**{measure}**{mark}"]
-
-
-def _any_extrapolated(measure: str, rows: Sequence[Row]) -> bool:
-    return any(row.extrapolated for row in rows if row.measure == measure)
-
-
-def _by_victim(results: Results, rows: Sequence[Row]) -> list[str]:
-    """One line a method, one column a victim; first the clean photos, then paired differences to the first method."""
-    victims = list(dict.fromkeys((row.victim, row.left_out) for row in rows))
+def _measured(results: Results, rows: Sequence[Row]) -> list[str]:
+    """One line a measure and method, one column a victim; clean photos first, then each method, then differences."""
+    victims = list(dict.fromkeys((_judge(row), row.left_out) for row in rows))
+    found = {(row.measure, row.method, _judge(row), row.left_out): row for row in rows}
     methods = list(dict.fromkeys(row.method for row in rows))
-    told = "TAR, clean photos" if rows[0].measure.startswith("PSR") else "clean photos"
-    table = [_line(["", *(f"{name}{'†' * left}" for name, left in victims)]), _line(["---"] * (len(victims) + 1))]
-    found = {(row.method, row.victim, row.left_out): row for row in rows}
-    clean = [next(row.clean for row in rows if (row.victim, row.left_out) == victim) for victim in victims]
-    table.append(_line([told, *map(_interval, clean)]))
-    for method in methods:
-        cells = [found.get((method, *victim)) for victim in victims]
-        table.append(_line([method, *(_interval(row.protected) + "*" * row.surrogate if row else "" for row in cells)]))
-    ours = methods[0]
-    for method in methods[1:]:
-        both = [(found.get((ours, *victim)), found.get((method, *victim))) for victim in victims]
-        cells_ = [_interval(results.against(one, other), sign=True) if one and other else "" for one, other in both]
-        table.append(_line([f"{ours} minus {method}", *cells_]))
+    table = [_line(["", "", *(f"{name}{'†' * left}" for name, left in victims)]), _line(["---"] * (len(victims) + 2))]
+    for measure in dict.fromkeys(row.measure for row in rows):
+        grid = {method: [found.get((measure, method, *victim)) for victim in victims] for method in methods}
+        told = "clean: TAR" if measure.startswith("PSR") else "clean"
+        clean = [next((row.clean for row in column if row), None) for column in zip(*grid.values(), strict=True)]
+        mark = " (extrapolated)" * any(row.extrapolated for row in rows if row.measure == measure)
+        table.append(_line([f"**{measure}**{mark}", told, *(_interval(value) if value else "" for value in clean)]))
+        for method, cells in grid.items():
+            table.append(_line(["", method, *(_starred(row) if row else "" for row in cells)]))
+        if measure in COMPARED:
+            table += _differences(results, grid)
     return table
+
+
+def _differences(results: Results, grid: dict[str, list[Row | None]]) -> list[str]:
+    """Compare the first method with each other one, person by person."""
+    first, *others = grid
+    lines = []
+    for method in others:
+        pairs = zip(grid[first], grid[method], strict=True)
+        cells = [_interval(results.against(one, other), sign=True) if one and other else "" for one, other in pairs]
+        lines.append(_line(["", f"{first} minus {method}", *cells]))
+    return lines
+
+
+def _starred(row: Row) -> str:
+    return _interval(row.protected) + "\\*" * row.surrogate
+
+
+def _judge(row: Row) -> str:
+    return row.victim if row.condition == NONE else f"{row.victim}, {row.condition} first"
 
 
 def _conditions(results: Results) -> list[str]:
     """Protocol E: PSR at FAR 1e-3 and rank-1 under each condition, one table a method."""
     lines: list[str] = []
-    for measure in ("PSR at FAR 0.001", "rank-1 hit, protected probe", "rank-1 hit, protected gallery"):
-        rows = select(results.rows, measure=measure)
+    for measure in COMPARED:
+        rows = [row for row in select(results.rows, measure=measure) if row.protocol != "F"]
         conditions = list(dict.fromkeys(row.condition for row in rows))
         if len(conditions) < 2:
             continue
-        lines += [
-            "",
-            "## E. What happens to an upload",
-            "",
-            f"**{measure}** (in brackets: clean photos, treated alike)",
-        ]
+        if not lines:
+            lines = ["", "## E. What happens to an upload", "", "In brackets: clean photos, treated alike."]
+        lines += ["", f"**{measure}**"]
         for method in dict.fromkeys(row.method for row in rows):
             victims = list(dict.fromkeys(row.victim for row in rows if row.method == method and not row.left_out))
             found = {(row.condition, row.victim): row for row in select(rows, method=method, left_out=False)}
@@ -120,17 +130,4 @@ def _interval(value: Estimate, *, sign: bool = False) -> str:
 
 
 def _beside(row: Row) -> str:
-    return f"{row.protected.mean:.3f} ({row.clean.mean:.3f}){'*' * row.surrogate}"
-
-
-def _once(lines: Sequence[str]) -> list[str]:
-    """Drop headings that were there already."""
-    seen: set[str] = set()
-    kept = []
-    for line in lines:
-        if line.startswith("## ") and line in seen:
-            continue
-        seen.add(line)
-        if line or not kept or kept[-1]:
-            kept.append(line)
-    return kept
+    return f"{row.protected.mean:.3f} ({row.clean.mean:.3f})" + "\\*" * row.surrogate

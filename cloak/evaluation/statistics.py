@@ -20,6 +20,9 @@ FEWEST_PEOPLE = 30
 FEWEST_IMPOSTORS = 10
 """Impostor pairs that have to lie over a threshold for it to be more than a guess."""
 
+TAIL = 0.01
+"""Share of the impostor scores that the tail is fitted to."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -81,9 +84,9 @@ class Impostors:
         """Say whether there are enough pairs for a threshold at this rate."""
         return len(self.scores) * rate >= FEWEST_IMPOSTORS
 
-    def tail(self) -> "Tail":
-        """Fit what lies above the scores' 99% quantile."""
-        return Tail.fit(self.scores)
+    def tail(self) -> "Tail | None":
+        """Fit what lies above the scores' 99% quantile, None if too little does."""
+        return Tail.fit(self.scores) if self.supports(TAIL) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +106,7 @@ class Tail:
     shape: float
 
     @classmethod
-    def fit(cls, scores: Floats, share: float = 0.01) -> "Tail":
+    def fit(cls, scores: Floats, share: float = TAIL) -> "Tail":
         """Fit by probability-weighted moments.
 
         Source: Hosking and Wallis 1987, Parameter and Quantile Estimation for the Generalized Pareto Distribution.
@@ -111,8 +114,6 @@ class Tail:
         start = float(np.quantile(scores, 1 - share))
         excess = np.sort(scores[scores > start] - start)
         count = len(excess)
-        if count < FEWEST_IMPOSTORS:
-            return cls(start=start, share=share, scale=float("nan"), shape=float("nan"))
         first = excess.mean()
         second = float((excess * (count - np.arange(1, count + 1) + 0.35)).mean() / count)
         shape = min(0.0, 2 - first / (first - 2 * second))

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from cloak.errors import DatasetError, UsageError
+from cloak.evaluation import adaptive
 from cloak.evaluation import conditions as suffered
 from cloak.evaluation.account import Account, Trial
 from cloak.evaluation.cloaks import Cloaked, Workshop
@@ -22,12 +23,12 @@ from cloak.evaluation.questions import Bench, strangers
 from cloak.evaluation.results import Cost, Results
 from cloak.evaluation.statistics import Impostors
 from cloak.evaluation.store import Store
-from cloak.evaluation.victims import Victim, open_victim
+from cloak.evaluation.victims import RegistryVictim, Victim, open_victim
 from cloak.models import Profile, Recogniser, load_lpips
 from cloak.networks import Networks
 from cloak.photo import Face
 
-PROTOCOLS = "ABCDEG"
+PROTOCOLS = "ABCDEFG"
 LEAVE_ONE_OUT = "leave-one-out"
 
 Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
@@ -126,7 +127,7 @@ class _Study:
 
     def _with_faces(self, everybody: Cohort) -> Cohort:
         """Leave out photos in which there is nothing to cloak, and people who then have none to protect."""
-        parts = {"subjects": everybody.subjects, "trainees": everybody.trainees}
+        parts = {"subjects": everybody.subjects, "trainees": everybody.trainees, "public": everybody.public}
         files = {file for part in parts.values() for subject in part for file in subject.protected}
         with self.progress("Finding faces", len(files)) as advance:
             faceless = {file for file in files if self._faceless(file, advance)}
@@ -141,7 +142,7 @@ class _Study:
         }
         if not kept["subjects"]:
             raise DatasetError("no face was found in any of the photos to protect: are they photos of people?")
-        return Cohort(**kept, strangers=everybody.strangers, public=everybody.public)
+        return Cohort(**kept, strangers=everybody.strangers)
 
     def _faceless(self, file: PhotoFile, advance: Callable[[], None]) -> bool:
         face: Face | None = self.workshop.face(file)
@@ -175,6 +176,8 @@ class _Study:
         yield from people.subjects
         if "C" in self.config.protocols:
             yield from people.trainees
+        if "F" in self.config.protocols:
+            yield from people.public
 
     def _protect(self, trials: Sequence[Trial], people: Cohort) -> None:
         subjects = list(self._parts(people))
@@ -208,10 +211,10 @@ class _Study:
     def _conditions(self) -> tuple[str, ...]:
         return suffered.parse(self.config.conditions if "E" in self.config.protocols else ())
 
-    def _ask(self, trial: Trial, victim: Victim, people: Cohort, results: Results) -> None:
+    def _bench(self, trial: Trial, victim: Victim, people: Cohort, results: Results, protocol: str = "") -> Bench:
         observer = Observer(self.finder, self.store)
         others = strangers(observer, people, victim).present
-        bench = Bench(
+        return Bench(
             results=results,
             observer=observer,
             cohort=people,
@@ -222,7 +225,11 @@ class _Study:
             strangers=others,
             surrogate=trial.used(victim),
             left_out=trial.left_out,
+            protocol=protocol,
         )
+
+    def _ask(self, trial: Trial, victim: Victim, people: Cohort, results: Results) -> None:
+        bench = self._bench(trial, victim, people, results)
         wanted = self.config.protocols
         for condition in self._conditions():
             if "A" in wanted:
@@ -233,6 +240,23 @@ class _Study:
             bench.train()
         if "D" in wanted:
             bench.link()
+        if "F" in wanted and people.public and isinstance(victim, RegistryVictim) and victim is _adaptable(trial):
+            self._adapt(trial, victim, people, results)
+
+    def _adapt(self, trial: Trial, victim: RegistryVictim, people: Cohort, results: Results) -> None:
+        """Protocol F: let a victim train on public people, then ask it about the others."""
+        observer = Observer(self.finder, self.store)
+        clean = [file for subject in people.public for file in subject.protected]
+        cloaked = [file for subject in people.public for file in self._files(trial, subject)]
+        seen = adaptive.examples(observer, clean, cloaked)
+        training = adaptive.Training(seed=self.config.seed)
+        for adapted in (victim, *(adapt(victim, seen, training) for adapt in (adaptive.fine_tuned, adaptive.denoised))):
+            bench = self._bench(trial, adapted, people, results, protocol="F")
+            bench.verify(suffered.NONE)
+            if len(people.trainees) > 1:
+                bench.train()
+        undoing = adaptive.best_undoing(observer, victim, clean, cloaked)
+        self._bench(trial, victim, people, results, protocol="F").verify(undoing)
 
     def _cost(self, trial: Trial, people: Cohort) -> Cost:
         made = [one for subject in people.subjects for one in self.made[trial.method.key, subject]]
@@ -246,3 +270,9 @@ class _Study:
             spread=(float(np.quantile(seconds, 0.25)), float(np.quantile(seconds, 0.75))),
             photos=len(made),
         )
+
+
+def _adaptable(trial: Trial) -> Victim | None:
+    """Return the first victim that can be trained and is no surrogate."""
+    able = (one for one in trial.victims if isinstance(one, RegistryVictim) and not trial.used(one))
+    return None if trial.left_out else next(able, None)

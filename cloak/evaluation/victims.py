@@ -40,11 +40,13 @@ class Victim(Protocol):
         name: for tables.
         key: tells its answers from those of any other in caches: a hash of its weights and its geometry.
         weights: SHA-256 of its original file: a surrogate by another name is still one.
+        dim: length of its embeddings.
     """
 
     name: str
     key: str
     weights: str
+    dim: int
 
     def embed(self, faces: Sequence[FaceCrop], /) -> torch.Tensor:
         """Embed N faces as float32 (N, D), L2-normalised, on the CPU."""
@@ -68,7 +70,7 @@ class RegistryVictim:
         self.recogniser = load_recogniser(name, device=device, profile=profile)
         self.name = name
         told = artifact(name)
-        self.weights = told.sha256
+        self.weights, self.dim = told.sha256, self.recogniser.dim
         self.key = _key(told.sha256, told.revision, told.template, told.input_size)
 
     @torch.inference_mode()
@@ -105,11 +107,12 @@ class OnnxVictim:
         self._path = path
         source = self._session.get_inputs()[0]
         self._input, self._single = source.name, source.shape[0] == 1
-        self._check(list(source.shape))
+        self.dim = self._check(list(source.shape))
         self.weights = hashlib.sha256(path.read_bytes()).hexdigest()
         self.key = _key(self.weights, self.input_size, self.template.tolist(), self._mean, self._scale)
 
-    def _check(self, shape: list[Any]) -> None:
+    def _check(self, shape: list[Any]) -> int:
+        """Return the length of embeddings."""
         wanted = [3, self.input_size, self.input_size]
         fits = len(shape) == 4 and all(
             not isinstance(have, int) or have == want for have, want in zip(shape[1:], wanted, strict=True)
@@ -122,11 +125,12 @@ class OnnxVictim:
         out = self._run(torch.full((1, *wanted), 0.5))
         if out.ndim != 2 or out.shape[0] != 1 or out.shape[1] < 2:
             raise VictimError(f"{self._path} gives {tuple(out.shape)} for one face, not (1, D): it is no recogniser")
+        return out.shape[1]
 
     def embed(self, faces: Sequence[FaceCrop]) -> torch.Tensor:
         """Embed N faces as float32 (N, D), L2-normalised, on the CPU."""
         parts = [self._run((_aligned(chunk, self) - self._mean) * self._scale) for chunk in _chunks(faces)]
-        return F.normalize(torch.cat(parts)) if parts else torch.zeros(0, 1)
+        return F.normalize(torch.cat(parts)) if parts else torch.zeros(0, self.dim)
 
     def __call__(self, faces: torch.Tensor) -> torch.Tensor:
         """Embed aligned faces (N, 3, s, s), RGB in [0, 1]."""
