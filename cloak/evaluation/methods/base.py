@@ -73,6 +73,9 @@ class PlannedMethod:
         joint: as in `Method`.
         plan: where its deltas come from.
         device: where it computes.
+        seed: of the rounding.
+        dssim: of the written face, that deltas are scaled to reach, so that methods are compared at one visibility;
+            None leaves them as they are.
     """
 
     name: str
@@ -80,6 +83,8 @@ class PlannedMethod:
     surrogates: tuple[str, ...]
     plan: Plan
     device: torch.device
+    seed: int
+    dssim: float | None
     joint: bool = False
 
     def cloak(self, photos: Sequence[Photo], faces: Sequence[Face], /) -> list[Photo]:
@@ -88,10 +93,16 @@ class PlannedMethod:
         batches = [part for batch in frame(photos, [[face] for face in faces]) for part in _parts(batch, self.device)]
         deltas = self.plan(batches)
         for batch in batches:
-            made = deltas(batch)
+            made = self._fitted(deltas(batch), batch)
             for row, index in enumerate(batch.photo.tolist()):
                 pixels[index] = composite(pixels[index], batch, made, row)
         return [replace(photo, pixels=changed) for photo, changed in zip(photos, pixels, strict=True)]
+
+    def _fitted(self, deltas: torch.Tensor, batch: FaceBatch) -> torch.Tensor:
+        if self.dssim is None:
+            return deltas
+        scene = Scene.of(batch, self.device)
+        return reach(deltas, scene, self.dssim, finish=lambda scaled: dithered(scaled, batch, self.seed))
 
 
 def key_of(*parts: object, surrogates: Sequence[Recogniser]) -> str:
@@ -111,29 +122,59 @@ def weights_hash(module: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-def reach(deltas: torch.Tensor, scene: Scene, dssim: float) -> torch.Tensor:
-    """Scale deltas, up or down, until they just reach a DSSIM: so are recipes compared at one visibility.
+def reach(
+    deltas: torch.Tensor,
+    scene: Scene,
+    dssim: float,
+    *,
+    finish: Callable[[torch.Tensor], torch.Tensor] = lambda deltas: deltas,
+) -> torch.Tensor:
+    """Scale deltas, up or down, until they just reach a DSSIM.
 
     Args:
         deltas: float (N, 3, S, S). One without any change stays so.
         scene: their batch.
         dssim: of the written face; the deltas get the share of it that `Scene.room` says, as ours do.
+        finish: what becomes of scaled deltas; they are measured after it.
 
     Returns:
-        float (N, 3, S, S), crops + deltas in [0, 1].
+        float (N, 3, S, S), finished, crops + deltas in [0, 1].
     """
     limits = scene.room * dssim
-    low, high = scene.room.new_zeros(len(deltas)), scene.room.new_ones(len(deltas))
+
+    def scaled(factors: torch.Tensor) -> torch.Tensor:
+        return scene.apply(finish(deltas * per_image(factors)))
+
+    low, high = torch.zeros_like(limits), torch.ones_like(limits)
     for _ in range(DOUBLINGS):
-        high = torch.where(scene.dssim(scene.apply(deltas * per_image(high))) < limits, 2 * high, high)
+        high = torch.where(scene.dssim(scaled(high)) < limits, 2 * high, high)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        under = scene.dssim(scene.apply(deltas * per_image(middle))) < limits
+        under = scene.dssim(scaled(middle)) < limits
         low, high = torch.where(under, middle, low), torch.where(under, high, middle)
-    return scene.apply(deltas * per_image(low)) - scene.crops
+    return scaled(low) - scene.crops
 
 
 DOUBLINGS, BISECTIONS = 8, 16
+
+
+def dithered(deltas: torch.Tensor, batch: FaceBatch, seed: int) -> torch.Tensor:
+    """Round deltas to whole grey levels at random, where a pixel of the frame is one of the photo.
+
+    Changes bounded by a number, as sign steps make them, are 2.4 grey levels nearly everywhere; rounded to the nearest
+    they would all be 2, and no scaling would give them the visibility that others have.
+
+    Args:
+        deltas: float (N, 3, S, S).
+        batch: their faces; those whose frame is smaller than they are come back as they went in.
+        seed: of the draw, which is the same for all faces of a frame size.
+
+    Returns:
+        float (N, 3, S, S), right in the mean.
+    """
+    draw = torch.rand(deltas.shape[1:], generator=torch.Generator().manual_seed(seed)).to(deltas)
+    native = per_image(batch.to_photo[:, 0, 0].to(deltas.device) == 1)
+    return torch.where(native, (deltas * 255 + draw).floor() / 255, deltas)
 
 
 @torch.no_grad()

@@ -60,7 +60,12 @@ class Order:
         return settings if self.steps is None else replace(settings, steps=self.steps)
 
     def method(
-        self, plan: Plan, *decisive: object, surrogates: Sequence[Recogniser] | None = None, joint: bool = False
+        self,
+        plan: Plan,
+        *decisive: object,
+        surrogates: Sequence[Recogniser] | None = None,
+        joint: bool = False,
+        scaled: bool = True,
     ) -> PlannedMethod:
         """Make the method.
 
@@ -69,15 +74,19 @@ class Order:
             decisive: what decides the pixels beside name, seed and surrogates.
             surrogates: those that it uses, if not all.
             joint: see `Method`.
+            scaled: whether its deltas are scaled to have the DSSIM asked for.
         """
         used = self.surrogates if surrogates is None else surrogates
+        dssim = self.dssim if scaled else None
         return PlannedMethod(
             name=self.name,
-            key=key_of(self.name, self.seed, *decisive, surrogates=used),
+            key=key_of(self.name, self.seed, dssim, *decisive, surrogates=used),
             surrogates=tuple(surrogate.name for surrogate in used),
             joint=joint,
             plan=plan,
             device=self.device,
+            seed=self.seed,
+            dssim=dssim,
         )
 
 
@@ -127,11 +136,11 @@ def open_method(
 
 
 def _none(order: Order) -> Method:
-    return order.method(nothing, surrogates=())
+    return order.method(nothing, surrogates=(), scaled=False)
 
 
 def _noise(order: Order) -> Method:
-    return order.method(noise(order.dssim, order.seed), order.dssim, surrogates=())
+    return order.method(noise(order.seed), surrogates=())
 
 
 def _ours(strength: Strength) -> Callable[[Order], Method]:
@@ -140,7 +149,7 @@ def _ours(strength: Strength) -> Callable[[Order], Method]:
     def make(order: Order) -> Method:
         config = order.settled(AttackConfig.preset(strength, seed=order.seed))
         attack = Attack(order.surrogates, config)
-        return order.method(lambda _batches: attack, config)
+        return order.method(lambda _batches: attack, config, scaled=False)
 
     return make
 
@@ -148,7 +157,7 @@ def _ours(strength: Strength) -> Callable[[Order], Method]:
 def _lowkey(order: Order) -> Method:
     settings, lpips = order.settled(LowKeySettings()), load_lpips(device=order.device)
     attack = LowKey(order.surrogates, settings, lpips=lpips, dssim=order.dssim, seed=order.seed)
-    return order.method(lambda _batches: attack, settings, order.dssim, weights_hash(lpips))
+    return order.method(lambda _batches: attack, settings, weights_hash(lpips))
 
 
 def _fawkes1(order: Order) -> Method:
@@ -160,7 +169,7 @@ def _fawkes1(order: Order) -> Method:
         (target,) = _targets(pool, batches, used)
         return Fawkes1(used, settings, target=target, dssim=order.dssim, seed=order.seed)
 
-    return order.method(plan, settings, order.dssim, pool.key, surrogates=used, joint=True)
+    return order.method(plan, settings, pool.key, surrogates=used, joint=True)
 
 
 def _fawkes2(recipe: Fawkes2Settings) -> Callable[[Order], Method]:
@@ -171,7 +180,7 @@ def _fawkes2(recipe: Fawkes2Settings) -> Callable[[Order], Method]:
             goals = _targets(pool, batches, used)
             return Fawkes2(used, settings, targets=goals, dssim=order.dssim, seed=order.seed)
 
-        return order.method(plan, settings, order.dssim, pool.key, joint=True)
+        return order.method(plan, settings, pool.key, joint=True)
 
     return make
 
@@ -186,7 +195,7 @@ def _targets(pool: Targets, batches: Sequence[FaceBatch], surrogates: Sequence[R
 def _opom(order: Order) -> Method:
     settings = order.settled(OpomSettings())
     plan = Opom(order.surrogates, settings, dssim=order.dssim, seed=order.seed)
-    return order.method(plan, settings, order.dssim, joint=True)
+    return order.method(plan, settings, joint=True)
 
 
 def _pgd(order: Order) -> Method:
@@ -202,7 +211,7 @@ def _mifgsm(order: Order) -> Method:
 def _foreign(order: Order, attacker: interop.Attacker, settings: interop.ForeignSettings, package: str) -> Method:
     attack = interop.Foreign(order.surrogates, attacker, dssim=order.dssim, seed=order.seed)
     thresholds = [dict(surrogate.thresholds) for surrogate in order.surrogates]
-    return order.method(attack.plan, settings, order.dssim, thresholds, version(package))
+    return order.method(attack.plan, settings, thresholds, version(package))
 
 
 _WITHOUT = ("none", "noise")

@@ -53,7 +53,8 @@ CHROMA = Fawkes2Settings(eps=24 / 255, chroma=30.0)
 """The mode "mid" with the penalty on colour, and the larger change of a channel that pays for it."""
 
 BETAS = (0.9, 0.999)
-"""Adam's. Source: Kingma and Ba 2015, algorithm 1."""
+GROUND = 255e-8
+"""Adam's. Source: Kingma and Ba 2015, algorithm 1; the authors' gradients are by grey levels, ours by [0, 1]."""
 
 
 class Fawkes2(Recipe):
@@ -62,7 +63,7 @@ class Fawkes2(Recipe):
     Same: the mean over all surrogates of the distance to a target and of the positive part of the similarity to
     oneself; DSSIM over the budget costs 100 a unit, in the variant colour 30; Adam with steps of 2/255 cut at eps;
     each step takes one view, one clean and two random ones in turn (moved landmarks, blur, shrinking, JPEG); the best
-    deltas on a clean view and near the budget are kept.
+    deltas on a clean view and near the budget are kept, though never none at all.
 
     Different: the target is the most unlike person of our pool, where theirs is also matched in age, sex and skin; no
     penalty on apparent age, which came later and needs another network; no token masks, since no surrogate of ours
@@ -113,23 +114,19 @@ class Fawkes2(Recipe):
         penalty = self.settings.grain * torch.relu(grain - limits)
         if self.settings.chroma:
             penalty = penalty + self.settings.chroma * _colour(changed - scene.crops, scene.weights)
-        refused = (grain.detach() > self.settings.slack * limits) | (not clean)
+        refused = (grain.detach() > self.settings.slack * limits) | (not clean or step == 0)
         return features + penalty, features.detach().masked_fill(refused, torch.inf)
-
-    def rate(self, step: int) -> float:
-        """Return the learning rate with the correction of Adam's means for their start at zero."""
-        first, second = BETAS
-        return self.settings.rate * math.sqrt(1 - second ** (step + 1)) / (1 - first ** (step + 1))
 
     def step(
         self, deltas: torch.Tensor, gradient: torch.Tensor, momentum: torch.Tensor, scene: Scene, rate: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Take a step of Adam. Source: Kingma and Ba 2015, end of section 2."""
+        """Take a step of Adam. Source: Kingma and Ba 2015, algorithm 1."""
         del scene
         first, second = BETAS
         means = first * momentum[0] + (1 - first) * gradient
         squares = second * momentum[1] + (1 - second) * gradient.square()
-        return deltas - rate * means / (squares.sqrt() + 1e-8), torch.stack([means, squares])
+        size = (squares / (1 - second**rate)).sqrt() + GROUND
+        return deltas - self.settings.rate * means / (1 - first**rate) / size, torch.stack([means, squares])
 
     def _term(self, embeddings: torch.Tensor, own: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return 1 - embeddings @ target + self.settings.itself * torch.relu((embeddings * own).sum(1))

@@ -29,8 +29,9 @@ SAME, OTHER = 0, 1
 FALSE_ACCEPTS = 1e-3
 """The false accept rate at whose threshold both classes are as likely."""
 
-SCALE = 5.0
-"""Logit of a face that is the reference itself: enough to be sure, not so much that gradients vanish."""
+SCALE = 10.0
+"""Logits for a unit of cosine: enough to be sure of a face that is the reference itself, not so much that gradients
+vanish."""
 
 Attacker: TypeAlias = Callable[[nn.Module, torch.Tensor, torch.Tensor, float], torch.Tensor]
 """A classifier, images (N, 3, S, S) in [0, 1], labels (N,) and eps to images that it takes for something else."""
@@ -42,7 +43,7 @@ class SamePerson(nn.Module):
     Args:
         recogniser: its gradients flow.
         references: float (D,) or (N, D), L2-normalised, whom to look for: in all faces, or one in each.
-        scale: the logit of `SAME` for the reference itself; at the threshold for a FAR of 1e-3 it is 0.
+        scale: logits for a unit of cosine, counted from the threshold for a FAR of 1e-3.
     """
 
     references: torch.Tensor
@@ -57,8 +58,7 @@ class SamePerson(nn.Module):
         """Classify aligned faces, float (N, 3, s, s) in [0, 1]: logits, float (N, 2)."""
         threshold = self.recogniser.thresholds[FALSE_ACCEPTS]
         alike = (self.recogniser(faces) * self.references).sum(1)
-        # In units of what is above the threshold, or recognisers whose cosines are all close to 1 would have no say.
-        logits = self.scale * (alike - threshold) / (1 - threshold)
+        logits = self.scale * (alike - threshold)
         return torch.stack([logits, -logits], 1)
 
 
@@ -182,10 +182,11 @@ class Foreign:
         scene = Scene.of(rows_of(batch, slice(index, index + 1), device), device)
         model = SameInFrame(self.recognisers, scene).eval()
         labels = torch.full((1,), SAME, device=scene.crops.device)
-        with torch.random.fork_rng(devices=[]):  # their starts come from the global generator
+        # Their random starts come from the global generators.
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(self.seed)
             images = self.attacker(model, scene.crops, labels, self._eps(scene))
-        return reach((images - scene.crops) * scene.masks, scene, self.dssim)
+        return (images - scene.crops) * scene.masks
 
     def _eps(self, scene: Scene) -> float:
         generator = torch.Generator().manual_seed(self.seed)

@@ -26,6 +26,9 @@ CHROMA = (
 )
 """Quantisation tables. Source: ITU-T T.81, tables K.1 and K.2."""
 
+GREY = 128 / 255
+"""What is taken away before the transform. Source: ITU-T T.81, A.3.1."""
+
 
 def jpeg(images: torch.Tensor, quality: float) -> torch.Tensor:
     """Compress and decompress, without subsampling of colour.
@@ -42,13 +45,13 @@ def jpeg(images: torch.Tensor, quality: float) -> torch.Tensor:
     height, width = images.shape[2:]
     padded = F.pad(images, (0, -width % 8, 0, -height % 8), mode="replicate")
     count, _, tall, wide = padded.shape
-    planes = to_ycbcr(padded - 0.5) * 255
+    planes = to_ycbcr(padded - GREY) * 255
     blocks = planes.reshape(count, 3, tall // 8, 8, wide // 8, 8).transpose(3, 4)
     basis, tables = _cosines().to(images), _tables(quality).to(images)[:, None, None]
     shares = basis @ blocks @ basis.T / tables
     rounded = shares + (shares.round() - shares).detach()
     planes = (basis.T @ (rounded * tables) @ basis).transpose(3, 4).reshape(count, 3, tall, wide)
-    return (to_rgb(planes / 255) + 0.5)[:, :, :height, :width].clamp(0, 1)
+    return (to_rgb(planes / 255) + GREY)[:, :, :height, :width].clamp(0, 1)
 
 
 def _tables(quality: float) -> torch.Tensor:

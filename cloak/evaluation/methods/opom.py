@@ -73,11 +73,7 @@ class Opom:
         scenes = [Scene.of(batch, device) for batch in batches]
         mask = self.mask(scenes)
 
-        def deltas(batch: FaceBatch) -> torch.Tensor:
-            scene = Scene.of(batch, device)
-            return reach(self._laid(mask, scene), scene, self.dssim)
-
-        return deltas
+        return lambda batch: self._laid(mask, Scene.of(batch, device))
 
     def mask(self, scenes: Sequence[Scene]) -> torch.Tensor:
         """Find the mask of the person that scenes show, float (3, SIDE, SIDE)."""

@@ -1,8 +1,9 @@
 """Published recipes in our loop: their objective, optimiser and start; our frame, mask, surrogates and visibility.
 
 What is the same for all, whatever their authors did: deltas live at the photo's resolution in our frame, under our
-mask; surrogates see them through our alignment, all of them at every step; and what comes out is scaled to reach the
-DSSIM asked for. Colour and luma are not limited, because no recipe limits them.
+mask; surrogates see them through our alignment, all of them at every step; the DSSIM asked for takes the place of the
+authors' own, and what comes out is scaled to reach it exactly (`PlannedMethod`). Colour and luma are not limited,
+because no recipe limits them.
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +15,7 @@ import torch
 from cloak.attack import Attack, Scene, Surrogate
 from cloak.config import AttackConfig, Budget
 from cloak.errors import ConfigError
-from cloak.evaluation.methods.base import embed, per_image, reach
+from cloak.evaluation.methods.base import embed, per_image
 from cloak.photo import FaceBatch
 
 UNLIMITED = 255.0
@@ -40,8 +41,9 @@ class Settings:
 class Recipe(Attack, ABC):
     """An attack that uses every surrogate at every step and may keep its best deltas rather than its last.
 
-    The hooks `start`, `step` and `project` are those of `Attack`, but for `momentum`, which holds two tensors like
-    the deltas, float (2, N, 3, S, S), as Adam and Adadelta want; `losses` takes the place of `objective`.
+    The hooks `start`, `step` and `project` are those of `Attack`, but that `momentum` holds two tensors like the
+    deltas, float (2, N, 3, S, S), as Adam and Adadelta want, and `rate` is the number of the step, counted from 1:
+    recipes know their own rates. `losses` takes the place of `objective`.
 
     Args:
         surrogates: at least one.
@@ -58,7 +60,7 @@ class Recipe(Attack, ABC):
         super().__init__(surrogates, AttackConfig(budget=budget, steps=settings.steps, seed=seed))
 
     def __call__(self, batch: FaceBatch) -> torch.Tensor:
-        """Search: see `Attack`. What comes out has the DSSIM asked for."""
+        """Search: see `Attack`; what comes out has about the DSSIM asked for."""
         scene = Scene.of(batch, self.surrogates[0].template.device)
         generator = torch.Generator().manual_seed(self.config.seed)
         own = embed(scene, self.surrogates)
@@ -71,10 +73,10 @@ class Recipe(Attack, ABC):
             (gradient,) = torch.autograd.grad(losses.sum(), free)
             better = scores < least
             best, least = torch.where(per_image(better), latents, best), torch.where(better, scores, least)
-            latents, momentum = self.step(latents, gradient, momentum, scene, self.rate(step))
+            latents, momentum = self.step(latents, gradient, momentum, scene, step + 1)
             latents = self.project(latents, scene)
         chosen = torch.where(per_image(least.isinf()), latents, best)
-        return reach(self.render(chosen, scene) - scene.crops, scene, self.config.budget.dssim)
+        return self.render(chosen, scene) - scene.crops
 
     @abstractmethod
     def losses(
@@ -103,11 +105,7 @@ class Recipe(Attack, ABC):
     def step(
         self, deltas: torch.Tensor, gradient: torch.Tensor, momentum: torch.Tensor, scene: Scene, rate: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Move against the gradient, at a rate: see `Attack`, and the class about `momentum`."""
-
-    def rate(self, step: int) -> float:  # noqa: ARG002 -- a hook
-        """Return the rate of a step."""
-        return 1.0
+        """Move against the gradient: see `Attack`, and the class about `momentum` and `rate`."""
 
     def render(self, latents: torch.Tensor, scene: Scene) -> torch.Tensor:
         """Return changed crops, float (N, 3, S, S) in [0, 1], from what is searched for: deltas, unless overridden."""
