@@ -9,6 +9,7 @@ Source: Radiya-Dixit et al. 2022, Data Poisoning Won't Save You From Facial Reco
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -100,9 +101,8 @@ def fine_tuned(base: RegistryVictim, public: Sequence[Example], training: Traini
     optimiser = torch.optim.Adam(student.parameters(), training.rate)
 
     def loss(clean: torch.Tensor, cloaked: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        return (
-            2 - F.cosine_similarity(student(clean), truth).mean() - F.cosine_similarity(student(cloaked), truth).mean()
-        )
+        both = F.cosine_similarity(student(torch.cat([clean, cloaked])), torch.cat([truth, truth]))
+        return 2 * (1 - both.mean())
 
     _train(base.recogniser, public, training, optimiser, loss)
     student.requires_grad_(requires_grad=False)
@@ -155,7 +155,7 @@ class Denoiser(nn.Module):
         self.up = nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1)
         self.leave = nn.Conv2d(width, 3, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
+        nn.init.constant_(cast("nn.Parameter", self.leave.bias), 0.0)
 
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
         """Return what the faces may have been before."""

@@ -1,20 +1,23 @@
 """Results as plots; everything is drawn from `Results`, so old results can be drawn anew."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from cloak.errors import MissingExtraError
 from cloak.evaluation.conditions import NONE
-from cloak.evaluation.results import Curve, Results, select
+from cloak.evaluation.results import Cost, Curve, Results, select
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+_Draw: TypeAlias = "Callable[[Axes], None]"
 
 PSR, HIT = "PSR at FAR 0.001", "rank-1 hit, protected probe"
 
@@ -29,19 +32,28 @@ def plot(results: Results, folder: Path) -> list[Path]:
         MissingExtraError: matplotlib is not installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    plots: list[tuple[str, Callable[[Axes], None]]] = []
-    for kind, draw in (("similarity", _similarities), ("roc", _roc), ("cmc", _cmc)):
+    plots: list[tuple[str, _Draw]] = []
+    for kind, draw in _CURVES.items():
         for victim in dict.fromkeys(curve.victim for curve in results.curves if curve.kind == kind):
             curves = [curve for curve in results.curves if curve.kind == kind and curve.victim == victim]
-            plots.append((f"{kind}-{victim}", lambda axes, draw=draw, curves=curves: draw(axes, curves)))
+            plots.append((f"{kind}-{victim}", partial(draw, curves=curves)))
     if results.costs and select(results.rows, measure=PSR, condition=NONE):
-        plots.append(
-            ("budget", lambda axes: _against(axes, results, "DSSIM in the face box", lambda c: c.looks["dssim"][0]))
-        )
-        plots.append(("seconds", lambda axes: _against(axes, results, "seconds a face", lambda c: c.seconds)))
+        for name, label, value in (
+            ("budget", "DSSIM in the face box", _dssim),
+            ("seconds", "seconds a face", _seconds),
+        ):
+            plots.append((name, partial(_against, results=results, label=label, value=value)))
     for method in dict.fromkeys(row.method for row in results.rows if row.condition != NONE):
-        plots.append((f"conditions-{method}", lambda axes, method=method: _heat(axes, results, method)))
+        plots.append((f"conditions-{method}", partial(_heat, results=results, method=method)))
     return [_save(folder, name, draw) for name, draw in plots]
+
+
+def _dssim(cost: Cost) -> float:
+    return cost.looks["dssim"][0]
+
+
+def _seconds(cost: Cost) -> float:
+    return cost.seconds
 
 
 def _save(folder: Path, name: str, draw: "Callable[[Axes], None]") -> Path:
@@ -109,7 +121,7 @@ def _cmc(axes: "Axes", curves: list[Curve]) -> None:
     axes.legend(fontsize=7)
 
 
-def _against(axes: "Axes", results: Results, label: str, value: Callable[[Any], float]) -> None:
+def _against(axes: "Axes", results: Results, label: str, value: Callable[[Cost], float]) -> None:
     """Draw protection, of each victim that is no surrogate, against a cost."""
     costs = {cost.method: value(cost) for cost in results.costs}
     rows = [
@@ -144,3 +156,10 @@ def _heat(axes: "Axes", results: Results, method: str) -> None:
                 x, y, f"{number:.2f}", ha="center", va="center", fontsize=6, color="white" if number < 0.6 else "black"
             )
     axes.set_title(f"{method}: {rows[0].measure if rows else ''}")
+
+
+_CURVES: "Mapping[str, Callable[[Axes, list[Curve]], None]]" = {
+    "similarity": _similarities,
+    "roc": _roc,
+    "cmc": _cmc,
+}

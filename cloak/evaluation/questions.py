@@ -115,12 +115,12 @@ class Bench:
         if tail is None:
             return
         for count in STRANGERS:
-            both = [
+            found, before = (
                 np.array([_mean(tail.first(best, count, self.impostors.scores)) for best in protocols.nearest(*pair)])
                 for pair in (ours, theirs)
-            ]
+            )
             measure = f"rank-1 hit among {count:.0e} strangers, {name}"
-            self._add("B", measure, *both, NONE, extrapolated=True)
+            self._add("B", measure, found, before, NONE, extrapolated=True)
 
     def _draw_similarities(self, cloaked: protocols.People, before: protocols.People, clean: protocols.People) -> None:
         edges = np.linspace(-0.5, 1, BINS + 1)

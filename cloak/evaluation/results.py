@@ -188,7 +188,7 @@ def _known(value: float | None) -> float:
 
 
 def _estimate(told: dict[str, Any]) -> Estimate:
-    return Estimate(**{name: _known(value) for name, value in told.items()})
+    return Estimate(_known(told["mean"]), _known(told["low"]), _known(told["high"]), told["people"])
 
 
 def _row(told: dict[str, Any]) -> Row:

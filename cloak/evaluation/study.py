@@ -250,7 +250,9 @@ class _Study:
         cloaked = [file for subject in people.public for file in self._files(trial, subject)]
         seen = adaptive.examples(observer, clean, cloaked)
         training = adaptive.Training(seed=self.config.seed)
-        for adapted in (victim, *(adapt(victim, seen, training) for adapt in (adaptive.fine_tuned, adaptive.denoised))):
+        engines: list[Victim] = [victim]
+        engines += [adapt(victim, seen, training) for adapt in (adaptive.fine_tuned, adaptive.denoised)]
+        for adapted in engines:
             bench = self._bench(trial, adapted, people, results, protocol="F")
             bench.verify(suffered.NONE)
             if len(people.trainees) > 1:

@@ -137,7 +137,7 @@ class OnnxVictim:
         return F.normalize(self._run((faces - self._mean) * self._scale))
 
     def _run(self, inputs: torch.Tensor) -> torch.Tensor:
-        batches = inputs.split(1) if self._single else [inputs]
+        batches = torch.split(inputs, 1) if self._single else [inputs]
         try:
             outputs = [self._session.run(None, {self._input: batch.numpy()})[0] for batch in batches]
         except Exception as error:  # onnxruntime's exceptions share no base class
