@@ -120,9 +120,10 @@ def denoised(base: RegistryVictim, public: Sequence[Example], training: Training
     optimiser = torch.optim.Adam(denoiser.parameters(), training.denoiser_rate)
 
     def loss(clean: torch.Tensor, cloaked: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        cleaned = denoiser(cloaked)
+        cleaned: torch.Tensor = denoiser(cloaked)
+        kept: torch.Tensor = denoiser(clean)
         unlike = 1 - F.cosine_similarity(base.recogniser(cleaned), truth).mean()
-        return 5 * (cleaned - clean).abs().mean() + 5 * (denoiser(clean) - clean).abs().mean() + unlike
+        return 5 * (cleaned - clean).abs().mean() + 5 * (kept - clean).abs().mean() + unlike
 
     _train(base.recogniser, public, training, optimiser, loss)
     denoiser.requires_grad_(requires_grad=False)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def plot(results: Results, folder: Path) -> list[Path]:
     for kind, draw in _CURVES.items():
         for victim in dict.fromkeys(curve.victim for curve in results.curves if curve.kind == kind):
             curves = [curve for curve in results.curves if curve.kind == kind and curve.victim == victim]
-            plots.append((f"{kind}-{victim}", partial(draw, curves=curves)))
+            plots.append((f"{kind}-{victim}", partial(_lines, draw, curves)))
     if results.costs and select(results.rows, measure=PSR, condition=NONE):
         for name, label, value in (
             ("budget", "DSSIM in the face box", _dssim),
@@ -46,6 +46,10 @@ def plot(results: Results, folder: Path) -> list[Path]:
     for method in dict.fromkeys(row.method for row in results.rows if row.condition != NONE):
         plots.append((f"conditions-{method}", partial(_heat, results=results, method=method)))
     return [_save(folder, name, draw) for name, draw in plots]
+
+
+def _lines(draw: "Callable[[Axes, list[Curve]], None]", curves: list[Curve], axes: "Axes") -> None:
+    draw(axes, curves)
 
 
 def _dssim(cost: Cost) -> float:
@@ -76,16 +80,19 @@ def _figure() -> "Iterator[Figure]":
 
 
 def _similarities(axes: "Axes", curves: list[Curve]) -> None:
+    named = {curve.method: curve for curve in curves}
+    for name, colour in (("strangers", "grey"), ("clean", "green")):
+        if name in named:
+            axes.stairs(named[name].y, named[name].x, fill=True, alpha=0.3, color=colour, label=name)
     for curve in curves:
-        style: dict[str, Any] = (
-            {"fill": True, "alpha": 0.25} if curve.method in ("clean", "strangers") else {"linewidth": 1.8}
-        )
-        axes.stairs(curve.y, curve.x, label=curve.method, **style)
-    axes.axvline(curves[0].threshold, color="black", linestyle="--", linewidth=1)
-    axes.annotate(
-        " taken for one person →\n (FAR 0.001)", (curves[0].threshold, axes.get_ylim()[1]), va="top", fontsize=8
+        if curve.method not in ("clean", "strangers"):
+            axes.stairs(curve.y, curve.x, linewidth=1.8, label=curve.method)
+    axes.axvline(curves[0].threshold, color="black", linestyle="--", linewidth=1, label="threshold at FAR 0.001")
+    axes.set(
+        title=f"How similar {curves[0].victim} finds two photos of one person",
+        xlabel="cosine similarity: to the right of the line, taken for one person",
+        ylabel="share of pairs",
     )
-    axes.set(title=f"How similar {curves[0].victim} finds pairs", xlabel="cosine similarity", ylabel="share of pairs")
     axes.legend(fontsize=8)
 
 

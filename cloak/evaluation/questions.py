@@ -22,6 +22,8 @@ CLEAN_SHARES = (0.0, 0.1, 0.5)
 BINS = 80
 PLOTTED_RATES = np.logspace(-4, 0, 33)
 PLOTTED_RANKS = 20
+PLOTTED_AT = 1e-3
+"""The false accept rate whose threshold is drawn."""
 
 Protected = Callable[[Subject], Sequence[PhotoFile]]
 
@@ -64,7 +66,7 @@ class Bench:
                 threshold = self.impostors.threshold(rate)
                 missed = 1 - protocols.accepted(cloaked, clean, threshold)
                 self._add("A", f"PSR at FAR {rate:g}", missed, protocols.accepted(before, clean, threshold), condition)
-        if condition == NONE and not self.protocol and len(self.impostors.scores):
+        if condition == NONE and not self.protocol and self.impostors.supports(PLOTTED_AT):
             self._draw_similarities(cloaked, before, clean)
             self._draw_roc(cloaked, before, clean)
 
@@ -143,7 +145,7 @@ class Bench:
             victim=self.victim.name,
             x=tuple(round(float(value), 6) for value in x),
             y=tuple(round(float(value), 5) for value in y),
-            threshold=self.impostors.threshold(1e-3),
+            threshold=self.impostors.threshold(PLOTTED_AT),
         )
         if curve not in self.results.curves:  # those of clean photos are the same for each method
             self.results.curves.append(curve)

@@ -15,7 +15,7 @@ from cloak.evaluation.report import markdown
 from cloak.evaluation.results import Results, select
 from cloak.evaluation.statistics import Impostors
 
-PEOPLE, STRANGERS, DIM = 12, 120, 64
+PEOPLE, STRANGERS, DIM = 12, 160, 64
 HIDDEN = 0.9
 """What share of a protected face is noise."""
 
