@@ -32,8 +32,8 @@ _DRAWN = 20_000
 _ASKED = 50
 """Probes that the quantiles are measured with: there are enough strangers for each."""
 
-_FEWEST_DRAWN = 300_000
-"""Similarities from which quantiles are taken: 30 lie beyond the last one."""
+_FEWEST_DRAWN = 200_000
+"""Similarities from which quantiles are taken: 20 lie beyond the last one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +84,10 @@ class Strangers:
             got={},
             people=len(faces),
         )
-        model = model._narrowed()
         plain = model._measured(seed=1)
+        if plain[RATES[0]] > wanted[RATES[0]]:
+            model = model._narrowed()
+            plain = model._measured(seed=1)
         middle = plain[_MIDDLE]
         model = replace(model, stretch=((middle, middle), *((plain[rate], wanted[rate]) for rate in RATES)))
         met = model._measured(seed=2)
@@ -154,11 +156,8 @@ class Strangers:
         return result.clamp(max=0.999)
 
     def _narrowed(self) -> "Strangers":
-        """Flatten the spectrum as far as it makes more look-alikes than there are; by halving, they grow with it."""
-        few = replace(self, probes=_spread(self.probes, _ASKED))
-        rate = RATES[0]
-        if few._measured(seed=1)[rate] <= self.wanted[rate]:
-            return self
+        """Flatten the spectrum by halving until there are no more look-alikes than wanted."""
+        few, rate = replace(self, probes=_spread(self.probes, _ASKED)), RATES[0]
         low, high = 0.0, 1.0
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
