@@ -130,6 +130,7 @@ class Cohort:
         subjects: for verification, identification and linkage.
         trainees: for engines that train on cloaks: 10 photos to protect and 5 that stay clean each.
         strangers: one photo each of everybody else: thresholds come from them, and they are the distractors.
+        targets: one photo each of people whom targeted methods choose from; they have no other part.
         public: other people, two photos to protect of each: engines that adapt train on them, and on nobody else.
     """
 
@@ -137,6 +138,7 @@ class Cohort:
     trainees: tuple[Subject, ...]
     strangers: tuple[PhotoFile, ...]
     public: tuple[Subject, ...]
+    targets: tuple[PhotoFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +165,9 @@ class Split:
     strangers: int = 700
     public: int = 0
 
+
+TARGETS = 30
+"""People that targeted methods choose from, at most: a tenth of those who have no other part."""
 
 TRAIN, TEST = 10, 5
 """Photos of a trainee that are protected and that stay clean. Source: Shan et al. 2020; Cherepanova et al. 2021."""
@@ -199,12 +204,15 @@ def cohort(dataset: Dataset, split: Split, *, strangers: Sequence[Person] = ()) 
     names = {subject.name for subject in (*chosen, *trainees)}
     others = [person for person in people if person.name not in names]
     public = _spread([person for person in others if len(person.photos) > 1], split.public)
-    outside = list(strangers) or [person for person in others if person not in public]
+    rest = list(strangers) or [person for person in others if person not in public]
+    targets = _spread(rest, min(TARGETS, len(rest) // 10))
+    outside = [person for person in rest if person not in targets]
     return Cohort(
         subjects=tuple(chosen),
         trainees=tuple(trainees),
         strangers=tuple(p.photos[0] for p in _spread(outside, split.strangers)),
         public=tuple(_subject(person, 2, 0) for person in public),
+        targets=tuple(person.photos[0] for person in targets),
     )
 
 

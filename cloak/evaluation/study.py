@@ -3,7 +3,7 @@
 import resource
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,7 +17,7 @@ from cloak.evaluation.account import Account, Trial
 from cloak.evaluation.cloaks import Cloaked, Workshop
 from cloak.evaluation.dataset import Cohort, Dataset, PhotoFile, Split, Subject, cohort
 from cloak.evaluation.finders import Finder, open_finder
-from cloak.evaluation.methods import Method, open_method
+from cloak.evaluation.methods import METHODS, Method, Targets, open_method
 from cloak.evaluation.observer import Observer
 from cloak.evaluation.questions import Bench, strangers
 from cloak.evaluation.results import Cost, Results
@@ -72,6 +72,8 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         if unknown := [letter for letter in self.protocols if letter not in PROTOCOLS or len(letter) != 1]:
             raise UsageError(f"unknown protocol {unknown[0]!r}: choose from {', '.join(PROTOCOLS)} or all")
+        if strange := [name for name in self.methods if name not in METHODS]:
+            raise UsageError(f"unknown method {strange[0]!r}: choose from {', '.join(METHODS)}")
         for what in ("protocols", "methods", "victims"):
             if not getattr(self, what):
                 raise UsageError(f"no {what} to evaluate: name one at least")
@@ -99,14 +101,16 @@ class _Study:
         self.store = Store(config.output / "embeddings.sqlite")
         self.workshop = Workshop(config.output / "cloaks", self.networks.detector, load_lpips(device=config.device))
         self.faceless = 0
+        names = [name for name in config.victims if name != LEAVE_ONE_OUT]
+        self.victims = tuple(open_victim(name, device=config.device) for name in names)
         self.made: dict[tuple[str, Subject], list[Cloaked]] = {}
 
     def run(self) -> Results:
         config = self.config
-        trials = self._trials()
         dataset = self._scan(config.photos)
         outside = self._scan(config.strangers).people if config.strangers else ()
         people = self._with_faces(cohort(dataset, config.split, strangers=outside))
+        trials = self._trials(self._targets(people))
         told = Account(dataset=dataset, people=people, trials=trials, finder=self.finder, faceless=self.faceless)
         results = told.results(asdict(config), names=config.names)
         self._protect(trials, people)
@@ -142,35 +146,41 @@ class _Study:
         }
         if not kept["subjects"]:
             raise DatasetError("no face was found in any of the photos to protect: are they photos of people?")
-        return Cohort(**kept, strangers=everybody.strangers)
+        return replace(everybody, **kept)
 
     def _faceless(self, file: PhotoFile, advance: Callable[[], None]) -> bool:
         face: Face | None = self.workshop.face(file)
         advance()
         return face is None
 
-    def _trials(self) -> list[Trial]:
-        config = self.config
-        names = [name for name in config.victims if name != LEAVE_ONE_OUT]
-        victims = tuple(open_victim(name, device=config.device) for name in names)
+    def _targets(self, people: Cohort) -> Targets | None:
+        """Return whom targeted methods choose from; None, for those that ship, if nobody is left for it."""
+        observer = Observer(self.finder, self.store)
+        faces = [face for file in people.targets if (face := observer.look(file))]
+        return Targets([[face] for face in faces]) if faces else None
+
+    def _trials(self, targets: Targets | None) -> list[Trial]:
         everyone = self.networks.surrogates
         trials = []
-        for text in config.methods:
-            if victims:
-                trials.append(Trial(method=self._method(text, everyone), name=text, victims=victims))
-            if LEAVE_ONE_OUT in config.victims:
-                trials += [self._without(text, everyone, left) for left in everyone]
+        for text in self.config.methods:
+            if self.victims:
+                method = self._method(text, everyone, targets)
+                trials.append(Trial(method=method, name=text, victims=self.victims))
+            if LEAVE_ONE_OUT in self.config.victims:
+                trials += [self._without(text, everyone, left, targets) for left in everyone]
         return trials
 
-    def _without(self, text: str, everyone: Sequence[Recogniser], left: Recogniser) -> Trial:
+    def _without(self, text: str, everyone: Sequence[Recogniser], left: Recogniser, targets: Targets | None) -> Trial:
         others = [recogniser for recogniser in everyone if recogniser is not left]
         if not others:
             raise UsageError("leave-one-out needs two surrogates at least")
         victim = open_victim(left.name, device=self.config.device, profile=self.config.weights)
-        return Trial(method=self._method(text, others), name=text, victims=(victim,), left_out=True)
+        return Trial(method=self._method(text, others, targets), name=text, victims=(victim,), left_out=True)
 
-    def _method(self, text: str, surrogates: Sequence[Recogniser]) -> Method:
-        return open_method(text, surrogates=surrogates, seed=self.config.seed, device=self.config.device)
+    def _method(self, text: str, surrogates: Sequence[Recogniser], targets: Targets | None) -> Method:
+        return open_method(
+            text, surrogates=surrogates, seed=self.config.seed, device=self.config.device, targets=targets
+        )
 
     def _parts(self, people: Cohort) -> Iterable[Subject]:
         yield from people.subjects
