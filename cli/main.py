@@ -11,6 +11,7 @@ import click
 from cloak.errors import CloakError, UsageError
 
 COMMANDS = {
+    "engine": ("cloak.cli.engine", "Search faces in local folders as a face-search company would."),
     "evaluate": ("cloak.cli.evaluate", "Measure how well cloaks protect, with recognisers that were not used."),
     "inspect": ("cloak.cli.inspect", "Say what photos would give away; nothing is changed."),
     "models": ("cloak.cli.models", "Show, fetch and check the trained networks."),
