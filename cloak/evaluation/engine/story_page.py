@@ -77,15 +77,20 @@ def _cell(story: Story, what: str, when: str) -> str:
 
 
 def _learnt(story: Story) -> str:
+    counts = {name: [story.learnt(what, when) for when in ("before", "after")] for what, name in FACTS.items()}
     rows = "".join(
-        f"<tr><th>{text(name)}</th><td>{story.learnt(what, 'before')}</td><td>{story.learnt(what, 'after')}</td></tr>"
-        for what, name in FACTS.items()
+        f"<tr><th>{text(name)}</th><td>{before}</td><td>{after}</td></tr>"
+        for name, (before, after) in counts.items()
+        if before or after or name == FACTS["page"]
+    )
+    silent = (
+        "" if any(map(any, list(counts.values())[1:])) else " In these profiles the files said nothing before, either."
     )
     return (
         "<section><h2>Of how many people the searcher learns ...</h2><div class='wide'><table class='figures'>"
         f"<tr><th></th><th>as they are</th><th>protected</th></tr>{rows}</table></div>"
-        "<p class='faint'>The page around a photo stays as it is, with the name on it: a protected photo that is "
-        "found still leads there. The files of protected photos say nothing.</p></section>"
+        "<p class='faint'>Protecting takes out what a file says. The page around it stays as it is, with the name on it: "
+        f"a protected photo that is found still leads there.{silent}</p></section>"
     )
 
 
