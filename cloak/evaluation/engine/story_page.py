@@ -89,8 +89,8 @@ def _learnt(story: Story) -> str:
     return (
         "<section><h2>Of how many people the searcher learns ...</h2><div class='wide'><table class='figures'>"
         f"<tr><th></th><th>as they are</th><th>protected</th></tr>{rows}</table></div>"
-        "<p class='faint'>Protecting takes out what a file says. The page around it stays as it is, with the name on it: "
-        f"a protected photo that is found still leads there.{silent}</p></section>"
+        "<p class='faint'>Protecting takes out what a file says. The page around it stays as it is, with the name on "
+        f"it: a protected photo that is found still leads there.{silent}</p></section>"
     )
 
 

@@ -17,12 +17,12 @@ from cloak.errors import MissingExtraError
 from cloak.evaluation.engine.database import Floats
 
 FLAT_MOST = 50_000
-"""Embeddings up to which every one is compared: a tenth of a second and 100 MB."""
+"""Embeddings up to which every one is compared: 5 ms a search, half a second to open, 100 MB."""
 
 VISITED = 0.5
 """Share of the cells that a search visits. Embeddings of strangers are at right angles to each other and fall into no
-clusters, and so do two photos of one person at 60 degrees: with a tenth of the cells, one search in five misses what
-is there. tests/benchmarks/engine.json has the recall."""
+clusters, and two photos of one person are 50 or 60 degrees apart: with an eighth of the cells, one search in eight
+misses the person. tests/benchmarks/engine.json has the recall."""
 
 _TRAINED_ON = 40
 """Embeddings for each cell that the cells are computed from; faiss asks for 39 at least."""
