@@ -146,7 +146,7 @@ class _Study:
         }
         if not kept["subjects"]:
             raise DatasetError("no face was found in any of the photos to protect: are they photos of people?")
-        return replace(everybody, **kept)
+        return replace(everybody, subjects=kept["subjects"], trainees=kept["trainees"], public=kept["public"])
 
     def _faceless(self, file: PhotoFile, advance: Callable[[], None]) -> bool:
         face: Face | None = self.workshop.face(file)
