@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from cloak.cli.progress import progress
+from cloak.errors import UsageError
 
 if TYPE_CHECKING:
-    from cloak.evaluation.study import EvaluationConfig
+    from cloak.evaluation.settings import EvaluationConfig
 
 ALL = "ABCDEFG"
 
@@ -26,7 +27,7 @@ ALL = "ABCDEFG"
     show_default=True,
     help="Who judges: recognisers by name, ONNX files, leave-one-out.",
 )
-@click.option("--conditions", default="jpeg75", show_default=True, help="For protocol E: names, or all.")
+@click.option("--conditions", help="For protocol E: names, or all.  [default: jpeg75]")
 @click.option(
     "--weights", type=click.Choice(["open", "research"]), default="open", show_default=True, help="Surrogates."
 )
@@ -38,7 +39,7 @@ ALL = "ABCDEFG"
     help="Engines' detector.",
 )
 @click.option("--identities", type=click.IntRange(1), default=60, show_default=True, help="People to protect at most.")
-@click.option("--names", "letters", default="A-Z", show_default=True, help="Protect people whose names start so.")
+@click.option("--names", "letters", help="Protect people whose names start so, such as N-Z.")
 @click.option("--protected", type=click.IntRange(1), default=2, show_default=True, help="Photos to protect of each.")
 @click.option(
     "--references", type=click.IntRange(1), default=5, show_default=True, help="Clean photos of each at most."
@@ -96,11 +97,11 @@ def _config(
     protocols: str,
     methods: str,
     victims: str,
-    conditions: str,
+    conditions: str | None,
     weights: str,
     finder: str,
     identities: int,
-    letters: str,
+    letters: str | None,
     protected: int,
     references: int,
     trainees: int,
@@ -112,22 +113,22 @@ def _config(
 ) -> "EvaluationConfig":
     from cloak.device import pick_device  # noqa: PLC0415 -- see above
     from cloak.evaluation.dataset import Split  # noqa: PLC0415
-    from cloak.evaluation.study import EvaluationConfig  # noqa: PLC0415
+    from cloak.evaluation.settings import EvaluationConfig  # noqa: PLC0415
     from cloak.models import Profile  # noqa: PLC0415
 
     wanted = ALL if protocols.lower() == "all" else protocols.upper().replace(",", "")
-    first, _, last = letters.partition("-")
+    if conditions and "E" not in wanted:
+        raise UsageError("--conditions are for protocol E: add it to --protocol, or leave them out")
     return EvaluationConfig(
         photos=photos,
         output=output,
         protocols=tuple(wanted),
         methods=_listed(methods),
         victims=_listed(victims),
-        conditions=_listed(conditions),
+        conditions=_listed(conditions or "jpeg75"),
         split=Split(
             identities=identities,
-            first=first or "A",
-            last=last or first or "Z",
+            letters=_range(letters),
             protected=protected,
             references=references,
             trainees=trainees,
@@ -140,6 +141,15 @@ def _config(
         seed=seed,
         names=name_people,
     )
+
+
+def _range(text: str | None) -> tuple[str, str] | None:
+    if not text:
+        return None
+    first, _, last = text.partition("-")
+    if len(first) != 1 or len(last or first) != 1:
+        raise UsageError(f"--names is one letter or two, such as N-Z, got {text!r}")
+    return first, last or first
 
 
 def _listed(text: str) -> tuple[str, ...]:

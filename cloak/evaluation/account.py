@@ -2,43 +2,24 @@
 
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from cloak.evaluation.dataset import Cohort, Dataset
+from cloak.evaluation.cloaks import Cloaked
+from cloak.evaluation.dataset import Cohort, Dataset, Subject
 from cloak.evaluation.finders import Finder
-from cloak.evaluation.methods import Method
-from cloak.evaluation.results import Results
+from cloak.evaluation.results import Cost, Results
+from cloak.evaluation.settings import EvaluationConfig
 from cloak.evaluation.statistics import FALSE_ACCEPT_RATES, FEWEST_IMPOSTORS, FEWEST_PEOPLE
-from cloak.evaluation.victims import Victim
-from cloak.models import artifact, artifacts
+from cloak.evaluation.trials import Trial
+from cloak.models import artifacts
 from cloak.models.registry import DETECTOR
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """A method, and who judges it.
-
-    Attributes:
-        method: of making cloaks.
-        name: for tables.
-        victims: judges.
-        left_out: whether they are surrogates that this method does without.
-    """
-
-    method: Method
-    name: str
-    victims: tuple[Victim, ...]
-    left_out: bool = False
-
-    def used(self, victim: Victim) -> bool:
-        """Say whether a victim has the weights of one of the method's surrogates, whatever either is called."""
-        return victim.weights in {artifact(name).sha256 for name in self.method.surrogates}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,23 +31,27 @@ class Account:
         people: who plays which part.
         trials: methods and their judges.
         finder: the engines' detector.
+        outside: the people of another folder, if strangers come from there.
         faceless: photos without a face to cloak.
+        config: of the run.
     """
 
+    config: EvaluationConfig
     dataset: Dataset
+    outside: Dataset | None
     people: Cohort
     trials: Sequence[Trial]
     finder: Finder
     faceless: int
 
-    def results(self, settings: Mapping[str, Any], *, names: bool) -> Results:
+    def results(self) -> Results:
         """Return results without rows; people are numbered unless they are to be named."""
-        subjects = self.people.subjects
-        told = [subject.name if names else f"person {number}" for number, subject in enumerate(subjects, 1)]
+        subjects, settings = self.people.subjects, asdict(self.config)
         return Results(
             settings={name: _plain(value) for name, value in settings.items()},
             environment=self._environment(),
-            people=told,
+            people=self._called(subjects, "person"),
+            trainees=self._called(self.people.trainees, "trainee"),
             counts={
                 "people": len(self.dataset.people),
                 "subjects": len(subjects),
@@ -80,8 +65,24 @@ class Account:
             warnings=self._warnings(),
         )
 
+    def _called(self, subjects: Sequence[Subject], word: str) -> list[str]:
+        return [one.name if self.config.names else f"{word} {number}" for number, one in enumerate(subjects, 1)]
+
     def _excluded(self) -> dict[str, int]:
-        return dict(self.dataset.excluded) | ({"no face found": self.faceless} if self.faceless else {})
+        excluded = self.dataset.excluded + (self.outside.excluded if self.outside else Counter())
+        return dict(excluded + Counter({"no face found": self.faceless}))
+
+    def _skipped(self) -> Iterator[str]:
+        """Say which protocols cannot be run, and why."""
+        wants = self.config.wants
+        if wants("C") and len(self.people.trainees) < 2:
+            yield "protocol C was left out: it needs two people with 15 photos"
+        elif wants("C") and len(self.people.trainees) < FEWEST_PEOPLE:
+            yield f"{len(self.people.trainees)} trainees (protocol C) are few: intervals are wide"
+        if wants("F") and not self.people.public:
+            yield "protocol F was left out: nobody is left whose photos an engine could adapt on"
+        elif wants("F") and not any(trial.adaptable for trial in self.trials):
+            yield "protocol F was left out: it needs a victim of the registry that is no surrogate"
 
     def _warnings(self) -> list[str]:
         subjects, count = len(self.people.subjects), len(self.people.strangers)
@@ -89,6 +90,7 @@ class Account:
         told = [f"{number} photos left out: {reason}" for reason, number in self._excluded().items()]
         if subjects < FEWEST_PEOPLE:
             told.append(f"{subjects} people are few: intervals are wide, {FEWEST_PEOPLE} are the least to rely on")
+        told += self._skipped()
         told += [
             f"{pairs:,} pairs of strangers are too few for a FAR of {rate:g}: no figures at it"
             for rate in FALSE_ACCEPT_RATES
@@ -114,6 +116,21 @@ class Account:
             "methods": {trial.name: trial.method.key for trial in self.trials if not trial.left_out},
             "surrogates": {name: artifacts()[name].sha256 for name in used},
         }
+
+
+def cost(name: str, made: Sequence[Cloaked]) -> Cost:
+    """Sum up protocol G for one method."""
+    seconds = np.array([one.seconds for one in made])
+    looks = {key: [one.looks[key] for one in made] for key in made[0].looks}
+    looks["size_ratio"] = [one.size_ratio for one in made]
+    return Cost(
+        method=name,
+        looks={key: (float(np.mean(values)), float(np.max(values))) for key, values in looks.items()},
+        seconds=float(np.median(seconds)),
+        spread=(float(np.quantile(seconds, 0.25)), float(np.quantile(seconds, 0.75))),
+        photos=len(made),
+        earlier=sum(not one.fresh for one in made),
+    )
 
 
 def _commit() -> str | None:

@@ -23,7 +23,7 @@ from cloak.evaluation.observer import Observer
 from cloak.evaluation.victims import FaceCrop, RegistryVictim
 from cloak.models import Profile, Recogniser, load_recogniser
 
-UNDOING = ("jpeg75", "jpeg50", "half", "blur1", "median5", "longest640", "site:profile-picture")
+UNDOING = (NONE, "jpeg75", "jpeg50", "half", "blur1", "median5", "longest640", "site:profile-picture")
 """Conditions that an engine may try before it looks."""
 
 
@@ -71,7 +71,7 @@ class AdaptedVictim:
     ) -> None:
         self.name = f"{base.name}, {how}"
         self.weights, self.dim = base.weights, base.dim
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(base.key.encode())
         for name, tensor in state.state_dict().items():
             digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
         self.key = digest.hexdigest()[:16]

@@ -29,12 +29,14 @@ class Cloaked:
         seconds: for each face, without reading, detection and writing.
         looks: see `cloak.evaluation.looks`.
         size_ratio: bytes written for each byte read.
+        fresh: whether it was made in this run.
     """
 
     file: PhotoFile
     seconds: float
     looks: dict[str, float]
     size_ratio: float
+    fresh: bool
 
 
 class Workshop:
@@ -73,11 +75,12 @@ class Workshop:
     def _group(self, method: Method, photos: list[PhotoFile]) -> list[Cloaked]:
         together = "".join(photo.digest for photo in photos) if method.joint else ""
         notes = [self._note(method, photo, together) for photo in photos]
-        if not all(note.exists() for note in notes):
+        fresh = not all(note.exists() for note in notes)
+        if fresh:
             self._make(method, photos, notes)
         for _ in photos:
             self.advance()
-        return [_read(note) for note in notes]
+        return [_read(note, fresh=fresh) for note in notes]
 
     def _note(self, method: Method, photo: PhotoFile, together: str) -> Path:
         name = hashlib.sha256(f"{photo.digest}{together}".encode()).hexdigest()[:24]
@@ -111,7 +114,7 @@ class Workshop:
         return face
 
 
-def _read(note: Path) -> Cloaked:
+def _read(note: Path, *, fresh: bool) -> Cloaked:
     told: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
     file = PhotoFile(note.parent / told["file"], told["digest"])
-    return Cloaked(file, told["seconds"], told["looks"], told["size_ratio"])
+    return Cloaked(file, told["seconds"], told["looks"], told["size_ratio"], fresh)

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -63,11 +63,13 @@ class Dataset:
         people: those with a usable photo, by name.
         excluded: why photos were left out, and how many.
         copies: photos that were found under several names, which would fake a match: every path of each.
+        prints: content digest to `difference_hash`, of the photos of `people`.
     """
 
     people: tuple[Person, ...]
     excluded: Counter[str]
     copies: tuple[tuple[Path, ...], ...] = ()
+    prints: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     @classmethod
     def scan(cls, folder: Path, *, advance: Callable[[], None] = lambda: None) -> "Dataset":
@@ -104,7 +106,26 @@ class Dataset:
             people=tuple(Person(name, tuple(photos)) for name, photos in people.items()),
             excluded=excluded,
             copies=copies,
+            prints={photo.digest: mark for (_, photo), mark in zip(found, hashes, strict=True)},
         )
+
+    def without(self, other: "Dataset") -> "Dataset":
+        """Return the people who are not in another dataset, by name or by a copy of a photo; count the others.
+
+        Somebody who is protected and a stranger at once is found under the wrong name, which looks like protection.
+        """
+        names = {person.name for person in other.people}
+        known = torch.stack(list(other.prints.values())).float() * 2 - 1
+        excluded = Counter(self.excluded)
+        kept = []
+        for person in self.people:
+            marks = torch.stack([self.prints[photo.digest] for photo in person.photos]).float() * 2 - 1
+            copied = bool(((known.shape[1] - marks @ known.T) / 2 <= NEAR).any())
+            if person.name in names or copied:
+                excluded["stranger who is also among the people"] += len(person.photos)
+            else:
+                kept.append(person)
+        return Dataset(people=tuple(kept), excluded=excluded, copies=self.copies, prints=self.prints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +168,7 @@ class Split:
 
     Attributes:
         identities: protected people at most, spread evenly over the alphabet.
-        first: only names from this letter on are protected.
-        last: and up to this one.
+        letters: only people whose names start with a letter in this range are protected; None for everybody.
         protected: photos to protect of each.
         references: clean photos of each, at most.
         trainees: people with 15 photos or more, at most.
@@ -157,13 +177,16 @@ class Split:
     """
 
     identities: int = 60
-    first: str = "A"
-    last: str = "Z"
+    letters: tuple[str, str] | None = None
     protected: int = 2
     references: int = 5
     trainees: int = 20
     strangers: int = 700
     public: int = 0
+
+    def allows(self, name: str) -> bool:
+        """Say whether somebody of this name may be protected."""
+        return self.letters is None or self.letters[0].upper() <= name[:1].upper() <= self.letters[1].upper()
 
 
 TARGETS = 30
@@ -191,12 +214,12 @@ def cohort(dataset: Dataset, split: Split, *, strangers: Sequence[Person] = ()) 
     if len(people) < 2:
         raise DatasetError(f"{len(people)} identity is not enough: two people at least are needed to tell them apart")
     least = split.protected + 1
-    within = [p for p in people if split.first.upper() <= p.name[:1].upper() <= split.last.upper()]
+    within = [person for person in people if split.allows(person.name)]
     able = [person for person in within if len(person.photos) >= least]
     if not able:
         raise DatasetError(
-            f"nobody has {least} photos ({split.protected} to protect and one to compare with): "
-            "add photos, or ask for fewer protected ones"
+            f"nobody{' from ' + ' to '.join(split.letters) if split.letters else ''} has {least} photos "
+            f"({split.protected} to protect and one to compare with): add photos, or ask for fewer protected ones"
         )
     rich = [person for person in within if len(person.photos) >= TRAIN + TEST]
     chosen = [_subject(p, split.protected, split.references) for p in _spread(able, split.identities)]

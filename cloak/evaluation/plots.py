@@ -11,7 +11,7 @@ import numpy as np
 
 from cloak.errors import MissingExtraError
 from cloak.evaluation.conditions import NONE
-from cloak.evaluation.results import Cost, Curve, Results, select
+from cloak.evaluation.results import Cost, Curve, Results, Row, select
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,14 +37,17 @@ def plot(results: Results, folder: Path) -> list[Path]:
         for victim in dict.fromkeys(curve.victim for curve in results.curves if curve.kind == kind):
             curves = [curve for curve in results.curves if curve.kind == kind and curve.victim == victim]
             plots.append((f"{kind}-{victim}", partial(_lines, draw, curves)))
-    if results.costs and select(results.rows, measure=PSR, condition=NONE):
+    judged = [row for row in results.rows if row.protocol != "F"]
+    if results.costs and select(judged, measure=PSR, condition=NONE, surrogate=False, left_out=False):
         for name, label, value in (
             ("budget", "DSSIM in the face box", _dssim),
             ("seconds", "seconds a face", _seconds),
         ):
-            plots.append((name, partial(_against, results=results, label=label, value=value)))
-    for method in dict.fromkeys(row.method for row in results.rows if row.condition != NONE):
-        plots.append((f"conditions-{method}", partial(_heat, results=results, method=method)))
+            plots.append((name, partial(_against, judged, results.costs, label, value)))
+    for method in dict.fromkeys(row.method for row in judged if row.condition != NONE):
+        rows = select(judged, method=method, measure=PSR) or select(judged, method=method, measure=HIT)
+        if rows:
+            plots.append((f"conditions-{method}", partial(_heat, rows)))
     return [_save(folder, name, draw) for name, draw in plots]
 
 
@@ -128,14 +131,11 @@ def _cmc(axes: "Axes", curves: list[Curve]) -> None:
     axes.legend(fontsize=7)
 
 
-def _against(axes: "Axes", results: Results, label: str, value: Callable[[Cost], float]) -> None:
+def _against(judged: list[Row], spent: list[Cost], label: str, value: Callable[[Cost], float], axes: "Axes") -> None:
     """Draw protection, of each victim that is no surrogate, against a cost."""
-    costs = {cost.method: value(cost) for cost in results.costs}
-    rows = [
-        row
-        for row in select(results.rows, measure=PSR, condition=NONE, surrogate=False, left_out=False)
-        if row.method in costs
-    ]
+    costs = {cost.method: value(cost) for cost in spent}
+    found = select(judged, measure=PSR, condition=NONE, surrogate=False, left_out=False)
+    rows = [row for row in found if row.method in costs]
     for victim in dict.fromkeys(row.victim for row in rows):
         part = sorted((row for row in rows if row.victim == victim), key=lambda row: costs[row.method])
         errors = np.array([[r.protected.mean - r.protected.low, r.protected.high - r.protected.mean] for r in part]).T
@@ -147,12 +147,11 @@ def _against(axes: "Axes", results: Results, label: str, value: Callable[[Cost],
     axes.legend(fontsize=8)
 
 
-def _heat(axes: "Axes", results: Results, method: str) -> None:
-    rows = select(results.rows, measure=PSR, method=method, left_out=False) or select(
-        results.rows, measure=HIT, method=method, left_out=False
-    )
-    victims, conditions = (list(dict.fromkeys(getattr(row, name) for row in rows)) for name in ("victim", "condition"))
-    found = {(row.victim, row.condition): row.protected.mean for row in rows}
+def _heat(rows: list[Row], axes: "Axes") -> None:
+    """Draw one measure of one method, victims by conditions."""
+    victims = list(dict.fromkeys(map(_marked, rows)))
+    conditions = list(dict.fromkeys(row.condition for row in rows))
+    found = {(_marked(row), row.condition): row.protected.mean for row in rows}
     grid = np.array([[found.get((victim, condition), np.nan) for condition in conditions] for victim in victims])
     axes.imshow(grid, vmin=0, vmax=1, cmap="viridis", aspect="auto")
     axes.set_xticks(range(len(conditions)), conditions, rotation=90, fontsize=7)
@@ -162,7 +161,11 @@ def _heat(axes: "Axes", results: Results, method: str) -> None:
             axes.text(
                 x, y, f"{number:.2f}", ha="center", va="center", fontsize=6, color="white" if number < 0.6 else "black"
             )
-    axes.set_title(f"{method}: {rows[0].measure if rows else ''}")
+    axes.set_title(f"{rows[0].method}: {rows[0].measure}")
+
+
+def _marked(row: Row) -> str:
+    return row.victim + "*" * row.surrogate + "†" * row.left_out
 
 
 _CURVES: "Mapping[str, Callable[[Axes, list[Curve]], None]]" = {

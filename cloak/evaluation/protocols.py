@@ -100,8 +100,17 @@ def neighbours(train: People, test: People) -> Floats:
     )
 
 
+def alone(protected: People, clean: People, test: People) -> Floats:
+    """Protocol C, nearest neighbour, where one person protects and all others do not: the same, person by person."""
+    shares = []
+    for person in range(len(test)):
+        train = [protected[other] if other == person else photos for other, photos in enumerate(clean)]
+        shares.append(float(neighbours(train, test)[person]))
+    return np.array(shares)
+
+
 def regression(train: People, test: People) -> Floats:
-    """Protocol C, logistic regression (C = 1) on embeddings: the same.
+    """Protocol C, logistic regression (C = 1) on embeddings: the same; NaN if there is one person only.
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
@@ -110,8 +119,11 @@ def regression(train: People, test: People) -> Floats:
         from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 -- an extra
     except ImportError as error:
         raise MissingExtraError("engines that train on cloaks", "eval") from error
+    labels = _labels(train).numpy()
+    if len(set(labels.tolist())) < 2:
+        return np.full(len(test), np.nan)
     model = LogisticRegression(C=1.0, max_iter=1000)
-    model.fit(torch.cat(list(train)).numpy(), _labels(train).numpy())
+    model.fit(torch.cat(list(train)).numpy(), labels)
     return np.array(
         [
             float((model.predict(photos.numpy()) == person).mean()) if len(photos) else float("nan")

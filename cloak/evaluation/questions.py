@@ -58,6 +58,11 @@ class Bench:
     left_out: bool
     protocol: str = ""
 
+    @property
+    def _marked(self) -> str:
+        """The method's name in plots, with a mark where the victim is or was one of its surrogates."""
+        return self.method + "*" * self.surrogate + "†" * self.left_out
+
     def verify(self, condition: str) -> None:
         """Protocol A."""
         cloaked, before, clean = self._cloaked(condition), self._before(condition), self._clean()
@@ -65,7 +70,10 @@ class Bench:
             if self.impostors.supports(rate):
                 threshold = self.impostors.threshold(rate)
                 missed = 1 - protocols.accepted(cloaked, clean, threshold)
-                self._add("A", f"PSR at FAR {rate:g}", missed, protocols.accepted(before, clean, threshold), condition)
+                tar = protocols.accepted(before, clean, threshold)
+                self._add("A", f"PSR at FAR {rate:g}", missed, np.where(np.isnan(missed), np.nan, tar), condition)
+        found, seen = self._found(self.protected, condition), self._found(lambda subject: subject.protected, condition)
+        self._add("A", "face found", found, seen, condition)
         if condition == NONE and not self.protocol and self.impostors.supports(PLOTTED_AT):
             self._draw_similarities(cloaked, before, clean)
             self._draw_roc(cloaked, before, clean)
@@ -77,7 +85,7 @@ class Bench:
         self._search("protected gallery", (clean, cloaked), (clean, before), condition)
 
     def train(self) -> None:
-        """Protocol C: every trainee protects, and the engine trains on what it finds."""
+        """Protocol C: an engine trains on what it finds; everybody protects, or one person among clean ones."""
         trainees = self.cohort.trainees
         test = [self._see(subject.clean) for subject in trainees]
         clean = [self._see(subject.protected) for subject in trainees]
@@ -86,19 +94,23 @@ class Bench:
         for share in CLEAN_SHARES:
             found = [self._see(_mixed(self.protected(subject), subject.protected, share)) for subject in trainees]
             for name, engine in engines.items():
-                measure = f"top-1, {name}, {share:.0%} clean"
+                measure = f"top-1, everybody protects, {name}, {share:.0%} clean"
                 self._add("C", measure, engine(found, test), before[name], NONE)
+            alone = protocols.alone(found, clean, test)
+            measure = f"top-1, one protects, nearest neighbour, {share:.0%} clean"
+            self._add("C", measure, alone, before["nearest neighbour"], NONE)
 
     def link(self) -> None:
         """Protocol D: which photos of a person lead to which others."""
-        cloaked, clean = self._cloaked(NONE), self._clean()
-        plain = protocols.recall(clean, clean, self.strangers, same=True)
-        for name, query, gallery, same in (
-            ("clean to protected", clean, cloaked, False),
-            ("protected to clean", cloaked, clean, False),
-            ("protected to protected", cloaked, cloaked, True),
+        cloaked, before, clean = self._cloaked(NONE), self._before(NONE), self._clean()
+        for name, ours, theirs, same in (
+            ("clean to protected", (clean, cloaked), (clean, before), False),
+            ("protected to clean", (cloaked, clean), (before, clean), False),
+            ("protected to protected", (cloaked, cloaked), (before, before), True),
+            ("clean to clean", (clean, clean), (clean, clean), True),
         ):
-            self._add("D", f"recall, {name}", protocols.recall(query, gallery, self.strangers, same=same), plain, NONE)
+            found, plain = (protocols.recall(*pair, self.strangers, same=same) for pair in (ours, theirs))
+            self._add("D", f"recall, {name}", found, plain, NONE)
 
     def _search(self, name: str, ours: "_Pair", theirs: "_Pair", condition: str) -> None:
         found, before = (protocols.ranks(*pair, self.strangers) for pair in (ours, theirs))
@@ -108,7 +120,7 @@ class Bench:
             )
         if condition == NONE:
             self._extrapolate(name, ours, theirs)
-            for method, ranks in ((self.method, found), ("clean", before)):
+            for method, ranks in ((self._marked, found), ("clean", before)):
                 y = [float(np.nanmean(protocols.hits(ranks, most))) for most in range(1, PLOTTED_RANKS + 1)]
                 self._draw("cmc", f"{method}, {name}", range(1, PLOTTED_RANKS + 1), y)
 
@@ -116,17 +128,22 @@ class Bench:
         tail = self.impostors.tail()
         if tail is None:
             return
+        scores = self.impostors.scores
         for count in STRANGERS:
-            found, before = (
-                np.array([_mean(tail.first(best, count, self.impostors.scores)) for best in protocols.nearest(*pair)])
-                for pair in (ours, theirs)
-            )
-            measure = f"rank-1 hit among {count:.0e} strangers, {name}"
-            self._add("B", measure, found, before, NONE, extrapolated=True)
+            for normal in (False, True):
+                found, before = (
+                    np.array(
+                        [_mean(tail.first(best, count, scores, normal=normal)) for best in protocols.nearest(*pair)]
+                    )
+                    for pair in (ours, theirs)
+                )
+                kind = "normal" if normal else "exponential"
+                measure = f"rank-1 hit among {count:.0e} strangers, {name}, {kind} tail"
+                self._add("B", measure, found, before, NONE, extrapolated=True)
 
     def _draw_similarities(self, cloaked: protocols.People, before: protocols.People, clean: protocols.People) -> None:
         edges = np.linspace(-0.5, 1, BINS + 1)
-        for name, probes in ((self.method, cloaked), ("clean", before)):
+        for name, probes in ((self._marked, cloaked), ("clean", before)):
             scores = torch.cat([each.flatten() for each in protocols.pairs(probes, clean)]).numpy()
             self._draw("similarity", name, edges, np.histogram(scores, edges)[0] / max(1, len(scores)))
         shares = np.histogram(self.impostors.scores, edges)[0] / max(1, len(self.impostors.scores))
@@ -134,7 +151,7 @@ class Bench:
 
     def _draw_roc(self, cloaked: protocols.People, before: protocols.People, clean: protocols.People) -> None:
         thresholds = [self.impostors.threshold(rate) for rate in PLOTTED_RATES]
-        for name, probes in ((self.method, cloaked), ("clean", before)):
+        for name, probes in ((self._marked, cloaked), ("clean", before)):
             y = [float(np.nanmean(protocols.accepted(probes, clean, threshold))) for threshold in thresholds]
             self._draw("roc", name, PLOTTED_RATES, y)
 
@@ -172,6 +189,11 @@ class Bench:
             left_out=self.left_out,
             extrapolated=extrapolated,
         )
+
+    def _found(self, files: Protected, condition: str) -> Floats:
+        """Return in which share of each person's files a face is found."""
+        seen = (self.observer.recall(files(subject), self.victim, condition) for subject in self.cohort.subjects)
+        return np.array([float(one.found.float().mean()) for one in seen])
 
     def _see(self, files: Sequence[PhotoFile], condition: str = NONE) -> torch.Tensor:
         return self.observer.recall(files, self.victim, condition).present

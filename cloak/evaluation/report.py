@@ -61,10 +61,13 @@ def _measured(results: Results, rows: Sequence[Row]) -> list[str]:
         told = "clean: TAR" if measure.startswith("PSR") else "clean"
         clean = [next((row.clean for row in column if row), None) for column in zip(*grid.values(), strict=True)]
         mark = " (extrapolated)" * any(row.extrapolated for row in rows if row.measure == measure)
-        table.append(_line([f"**{measure}**{mark}", told, *(_interval(value) if value else "" for value in clean)]))
+        shown = (_interval(value) if value else "" for value in clean)
+        # Each method's adaptive engine is another one, with clean numbers of its own.
+        first = [f"**{measure}**{mark}", told, *shown] if rows[0].protocol != "F" else [f"**{measure}**"]
+        table.append(_line([*first, *[""] * (len(victims) + 2 - len(first))]))
         for method, cells in grid.items():
             table.append(_line(["", method, *(_starred(row) if row else "" for row in cells)]))
-        if measure in COMPARED:
+        if measure in COMPARED and rows[0].protocol != "F":
             table += _differences(results, grid)
     return table
 
@@ -81,7 +84,8 @@ def _differences(results: Results, grid: dict[str, list[Row | None]]) -> list[st
 
 
 def _starred(row: Row) -> str:
-    return _interval(row.protected) + "\\*" * row.surrogate
+    beside = f"; clean {row.clean.mean:.3f}" if row.protocol == "F" else ""
+    return _interval(row.protected) + beside + "\\*" * row.surrogate
 
 
 def _judge(row: Row) -> str:
@@ -100,8 +104,9 @@ def _conditions(results: Results) -> list[str]:
             lines = ["", "## E. What happens to an upload", "", "In brackets: clean photos, treated alike."]
         lines += ["", f"**{measure}**"]
         for method in dict.fromkeys(row.method for row in rows):
-            victims = list(dict.fromkeys(row.victim for row in rows if row.method == method and not row.left_out))
-            found = {(row.condition, row.victim): row for row in select(rows, method=method, left_out=False)}
+            part = select(rows, method=method)
+            victims = list(dict.fromkeys(row.victim + "†" * row.left_out for row in part))
+            found = {(row.condition, row.victim + "†" * row.left_out): row for row in part}
             lines += ["", _line([method, *victims]), _line(["---"] * (len(victims) + 1))]
             for condition in conditions:
                 cells = [found.get((condition, victim)) for victim in victims]
@@ -111,10 +116,16 @@ def _conditions(results: Results) -> list[str]:
 
 def _costs(costs: Sequence[Cost]) -> list[str]:
     lines = [_line(["", *(name for _, name, _ in COLUMNS), "s a face"]), _line(["---"] * (len(COLUMNS) + 2))]
+    earlier = sum(cost.earlier for cost in costs)
     for cost in costs:
         looks = [f"{cost.looks[key][0]:.{digits}f}" for key, _, digits in COLUMNS]
         low, high = cost.spread
         lines.append(_line([cost.method, *looks, f"{cost.seconds:.2f} ({low:.2f}-{high:.2f})"]))
+    if earlier:
+        lines += [
+            "",
+            f"{earlier} of the cloaks were made in earlier runs, whose seconds may be those of a busier machine.",
+        ]
     return lines
 
 

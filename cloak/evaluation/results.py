@@ -30,7 +30,7 @@ class Row:
         left_out: whether it is one of the usual surrogates that was left out for this row.
         protected: of protected photos.
         clean: the same of clean ones; for a PSR, the TAR.
-        values: of protected photos, one for each person, in the order of the results' people.
+        values: of protected photos, one for each person, in the order of the results' people, or trainees (C).
         extrapolated: whether it rests on a fitted tail rather than on counting.
     """
 
@@ -78,6 +78,7 @@ class Cost:
         seconds: median for each face, without detection, reading and writing.
         spread: quartiles of the same.
         photos: how many.
+        earlier: how many of them an earlier run made, whose seconds may be another machine's.
     """
 
     method: str
@@ -85,6 +86,7 @@ class Cost:
     seconds: float
     spread: tuple[float, float]
     photos: int
+    earlier: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,6 +97,7 @@ class Results:
         settings: of the run.
         environment: commit, packages, machine.
         people: names in the order of `Row.values`, numbered if they are not to be published.
+        trainees: the same for protocol C.
         counts: how many people, photos and pairs; what was left out, and why.
         warnings: what a reader has to know before the numbers.
         rows: see `Row`.
@@ -105,6 +108,7 @@ class Results:
     settings: dict[str, Any]
     environment: dict[str, Any]
     people: list[str]
+    trainees: list[str] = field(default_factory=list)
     counts: dict[str, Any]
     warnings: list[str] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)

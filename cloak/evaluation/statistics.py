@@ -7,6 +7,7 @@ Convention:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,9 @@ FEWEST_IMPOSTORS = 10
 
 TAIL = 0.01
 """Share of the impostor scores that the tail is fitted to."""
+
+FEWEST_IN_TAIL = 1000
+"""Scores that a tail is fitted to at least."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,12 +52,18 @@ def estimate(values: Sequence[float] | Floats, *, seed: int = 0) -> Estimate:
 
     People without a value (NaN) are left out.
 
-    Source: Efron 1979, the percentile bootstrap.
+    Where all are 0 or all are 1 there is nothing to draw from: then the interval is the exact binomial one.
+
+    Source: Efron 1979, the percentile bootstrap; Clopper and Pearson 1934.
     """
     known = np.asarray(values, dtype=float)
     known = known[~np.isnan(known)]
     if not len(known):
         return Estimate(float("nan"), float("nan"), float("nan"), 0)
+    if (known == known[0]).all() and known[0] in (0.0, 1.0):
+        least = 0.025 ** (1 / len(known))
+        low, high = (least, 1.0) if known[0] else (0.0, 1 - least)
+        return Estimate(float(known[0]), low, high, len(known))
     generator = np.random.default_rng(seed)
     means = known[generator.integers(0, len(known), (RESAMPLES, len(known)))].mean(1)
     low, high = np.quantile(means, [0.025, 0.975])
@@ -86,55 +96,71 @@ class Impostors:
 
     def tail(self) -> "Tail | None":
         """Fit what lies above the scores' 99% quantile, None if too little does."""
-        return Tail.fit(self.scores) if self.supports(TAIL) else None
+        return Tail.fit(self.scores) if len(self.scores) * TAIL >= FEWEST_IN_TAIL else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tail:
-    """How likely a stranger's score exceeds any score, also where no pair was seen.
+    """How likely a stranger's score exceeds any score, also where no pair was seen: two answers, that bracket it.
+
+    Between them lies what may be said. Similarities of independent faces fall off about as a normal distribution does;
+    an exponential tail is the heaviest that is plausible, and finds a person the less.
 
     Attributes:
         start: the score from which on the fit holds.
         share: of the scores above it.
-        scale: of the generalised Pareto distribution.
-        shape: of it; at most 0: cosines are bounded.
+        scale: of the exponential tail.
+        mean: of the normal tail.
+        deviation: of the normal tail.
     """
 
     start: float
     share: float
     scale: float
-    shape: float
+    mean: float
+    deviation: float
 
     @classmethod
     def fit(cls, scores: Floats, share: float = TAIL) -> "Tail":
-        """Fit by probability-weighted moments.
+        """Fit sorted scores above their 1 - `share` quantile.
 
-        Source: Hosking and Wallis 1987, Parameter and Quantile Estimation for the Generalized Pareto Distribution.
+        Source: the mean excess of an exponential tail; least squares between normal and empirical quantiles.
         """
         start = float(np.quantile(scores, 1 - share))
-        excess = np.sort(scores[scores > start] - start)
-        count = len(excess)
-        first = excess.mean()
-        second = float((excess * (count - np.arange(1, count + 1) + 0.35)).mean() / count)
-        shape = min(0.0, 2 - first / (first - 2 * second))
-        return cls(start=start, share=share, scale=float(first * (1 - shape)), shape=float(shape))
+        rates = np.logspace(np.log10(share), np.log10(FEWEST_IMPOSTORS / len(scores)), 20)
+        normal = [NormalDist().inv_cdf(1 - rate) for rate in rates]
+        deviation, mean = np.polyfit(normal, np.quantile(scores, 1 - rates), 1)
+        return cls(
+            start=start,
+            share=share,
+            scale=float((scores[scores > start] - start).mean()),
+            mean=float(mean),
+            deviation=float(deviation),
+        )
 
-    def exceeds(self, scores: Floats) -> Floats:
+    def exceeds(self, scores: Floats, *, normal: bool) -> Floats:
         """Return the probability that a stranger's score is higher, for each; NaN below the start of the tail."""
-        above = scores - self.start
-        base = np.clip(1 + self.shape * above / self.scale, 0, None)
-        beyond = np.exp(-above / self.scale) if abs(self.shape) < 1e-6 else base ** (-1 / self.shape)
-        return np.where(above < 0, np.nan, self.share * beyond)
+        if normal:
+            distance = torch.from_numpy((np.asarray(scores, dtype=float) - self.mean) / self.deviation)
+            beyond = (torch.special.erfc(distance / 2**0.5) / 2).numpy()
+        else:
+            beyond = self.share * np.exp(-(scores - self.start) / self.scale)
+        return np.where(scores < self.start, np.nan, beyond)
 
-    def first(self, scores: Floats, strangers: float, empirical: Floats) -> Floats:
+    def score(self, rate: float) -> float:
+        """Return the score that a share `rate` of strangers exceeds, by the normal tail."""
+        return self.mean + self.deviation * NormalDist().inv_cdf(1 - rate)
+
+    def first(self, scores: Floats, strangers: float, empirical: Floats, *, normal: bool) -> Floats:
         """Return the probability that nobody among so many strangers scores higher: an extrapolation.
 
         Args:
             scores: of the right person.
             strangers: how many.
             empirical: sorted impostor scores, which are used below the start of the tail.
+            normal: which of the two tails.
         """
         counted = 1 - np.searchsorted(empirical, scores) / len(empirical)
-        chance = self.exceeds(scores)
+        chance = self.exceeds(scores, normal=normal)
         chance = np.where(np.isnan(chance), counted, chance)
         return np.asarray(np.exp(strangers * np.log1p(-np.clip(chance, 0, 1 - 1e-12))))

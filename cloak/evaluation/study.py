@@ -3,80 +3,40 @@
 import resource
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
 import torch
 
-from cloak.errors import DatasetError, UsageError
+from cloak.errors import DatasetError
 from cloak.evaluation import adaptive
 from cloak.evaluation import conditions as suffered
-from cloak.evaluation.account import Account, Trial
+from cloak.evaluation.account import Account, cost
 from cloak.evaluation.cloaks import Cloaked, Workshop
-from cloak.evaluation.dataset import Cohort, Dataset, PhotoFile, Split, Subject, cohort
+from cloak.evaluation.dataset import Cohort, Dataset, PhotoFile, Subject, cohort
 from cloak.evaluation.finders import Finder, open_finder
-from cloak.evaluation.methods import METHODS, Method, Targets, open_method
+from cloak.evaluation.methods import Targets
 from cloak.evaluation.observer import Observer
 from cloak.evaluation.questions import Bench, strangers
-from cloak.evaluation.results import Cost, Results
+from cloak.evaluation.results import Results
+from cloak.evaluation.settings import EvaluationConfig
 from cloak.evaluation.statistics import Impostors
 from cloak.evaluation.store import Store
-from cloak.evaluation.victims import RegistryVictim, Victim, open_victim
-from cloak.models import Profile, Recogniser, load_lpips
+from cloak.evaluation.trials import Trial, open_victims, trials
+from cloak.evaluation.victims import RegistryVictim, Victim
+from cloak.files import write
+from cloak.models import load_lpips
+from cloak.names import shown
 from cloak.networks import Networks
 from cloak.photo import Face
-
-PROTOCOLS = "ABCDEFG"
-LEAVE_ONE_OUT = "leave-one-out"
 
 Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 """Given what is being done and how many times: what to call after each."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationConfig:
-    """One run of `cloak evaluate`.
-
-    Attributes:
-        photos: folder of folders, one a person.
-        output: folder for results and for what need not be computed twice.
-        protocols: letters out of `PROTOCOLS`.
-        methods: see `cloak.evaluation.methods.open_method`.
-        victims: names, ONNX files, or `LEAVE_ONE_OUT`.
-        conditions: see `cloak.evaluation.conditions`; protocol E asks A and B under each.
-        split: who plays which part.
-        weights: which surrogates.
-        finder: the detector that engines use.
-        strangers: another folder of people, for thresholds and galleries.
-        device: where networks compute.
-        seed: of every random draw.
-        names: whether results name people; else they are numbered.
-    """
-
-    photos: Path
-    output: Path
-    protocols: tuple[str, ...] = ("A", "B", "G")
-    methods: tuple[str, ...] = ("ours:balanced", "noise", "none")
-    victims: tuple[str, ...] = ("mobilefacenet_fxz", "facenet_msceleb")
-    conditions: tuple[str, ...] = ("jpeg75",)
-    split: Split = field(default_factory=Split)
-    weights: Profile = Profile.OPEN
-    finder: str = "scrfd"
-    strangers: Path | None = None
-    device: str = "cpu"
-    seed: int = 0
-    names: bool = False
-
-    def __post_init__(self) -> None:
-        if unknown := [letter for letter in self.protocols if letter not in PROTOCOLS or len(letter) != 1]:
-            raise UsageError(f"unknown protocol {unknown[0]!r}: choose from {', '.join(PROTOCOLS)} or all")
-        if strange := [name for name in self.methods if name not in METHODS]:
-            raise UsageError(f"unknown method {strange[0]!r}: choose from {', '.join(METHODS)}")
-        for what in ("protocols", "methods", "victims"):
-            if not getattr(self, what):
-                raise UsageError(f"no {what} to evaluate: name one at least")
+COMPARED = 40
+"""Strangers by whom victims are compared with surrogates."""
 
 
 def evaluate(
@@ -87,7 +47,6 @@ def evaluate(
     Raises:
         CloakError: the photos are not enough, or a network, victim or method cannot be had.
     """
-    suffered.parse(config.conditions)
     config.output.mkdir(parents=True, exist_ok=True)
     return _Study(config, progress).run()
 
@@ -101,28 +60,50 @@ class _Study:
         self.store = Store(config.output / "embeddings.sqlite")
         self.workshop = Workshop(config.output / "cloaks", self.networks.detector, load_lpips(device=config.device))
         self.faceless = 0
-        names = [name for name in config.victims if name != LEAVE_ONE_OUT]
-        self.victims = tuple(open_victim(name, device=config.device) for name in names)
+        self.victims = open_victims(config)
         self.made: dict[tuple[str, Subject], list[Cloaked]] = {}
 
     def run(self) -> Results:
         config = self.config
         dataset = self._scan(config.photos)
-        outside = self._scan(config.strangers).people if config.strangers else ()
-        people = self._with_faces(cohort(dataset, config.split, strangers=outside))
-        trials = self._trials(self._targets(people))
-        told = Account(dataset=dataset, people=people, trials=trials, finder=self.finder, faceless=self.faceless)
-        results = told.results(asdict(config), names=config.names)
-        self._protect(trials, people)
-        self._observe(trials, people)
-        for trial in trials:
+        outside = self._scan(config.strangers).without(dataset) if config.strangers else None
+        self._tell_copies([*dataset.copies, *(outside.copies if outside else ())])
+        people = self._with_faces(cohort(dataset, config.split, strangers=outside.people if outside else ()))
+        some = people.strangers[:COMPARED]
+        answers = partial(self._answers, some)
+        tried = list(trials(config, self.victims, self.networks.surrogates, self._targets(people), answers))
+        account = Account(
+            config=config,
+            dataset=dataset,
+            outside=outside,
+            people=people,
+            trials=tried,
+            finder=self.finder,
+            faceless=self.faceless,
+        )
+        results = account.results()
+        self._protect(tried, people)
+        self._observe(tried, people)
+        for trial in tried:
             for victim in trial.victims:
                 self._ask(trial, victim, people, results)
-        if "G" in config.protocols:
-            results.costs += [self._cost(trial, people) for trial in trials if not trial.left_out]
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        results.environment["peak_memory_mib"] = round(peak)
+        if config.wants("G"):
+            results.costs += [cost(trial.name, self._cloaked(trial, people)) for trial in _once(tried)]
+        # Of this run alone: it says little where most cloaks were there already.
+        results.environment["peak_memory_mib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return results
+
+    def _tell_copies(self, copies: Sequence[Sequence[Path]]) -> None:
+        """Write down where copies under several names lie: beside the results, which name no paths."""
+        if copies:
+            lines = [" = ".join(map(shown, each)) for each in copies]
+            write(self.config.output / "copies.txt", "\n".join([*lines, ""]).encode(), overwrite=True)
+
+    def _answers(self, files: Sequence[PhotoFile], victim: Victim) -> torch.Tensor:
+        return Observer(self.finder, self.store).recall(files, victim, suffered.NONE).present
+
+    def _cloaked(self, trial: Trial, people: Cohort) -> list[Cloaked]:
+        return [one for subject in people.subjects for one in self.made[trial.method.key, subject]]
 
     def _scan(self, folder: Path) -> Dataset:
         total = sum(1 for path in folder.glob("*/*") if path.is_file()) if folder.is_dir() else 0
@@ -159,34 +140,11 @@ class _Study:
         faces = [face for file in people.targets if (face := observer.look(file))]
         return Targets([[face] for face in faces]) if faces else None
 
-    def _trials(self, targets: Targets | None) -> list[Trial]:
-        everyone = self.networks.surrogates
-        trials = []
-        for text in self.config.methods:
-            if self.victims:
-                method = self._method(text, everyone, targets)
-                trials.append(Trial(method=method, name=text, victims=self.victims))
-            if LEAVE_ONE_OUT in self.config.victims:
-                trials += [self._without(text, everyone, left, targets) for left in everyone]
-        return trials
-
-    def _without(self, text: str, everyone: Sequence[Recogniser], left: Recogniser, targets: Targets | None) -> Trial:
-        others = [recogniser for recogniser in everyone if recogniser is not left]
-        if not others:
-            raise UsageError("leave-one-out needs two surrogates at least")
-        victim = open_victim(left.name, device=self.config.device, profile=self.config.weights)
-        return Trial(method=self._method(text, others, targets), name=text, victims=(victim,), left_out=True)
-
-    def _method(self, text: str, surrogates: Sequence[Recogniser], targets: Targets | None) -> Method:
-        return open_method(
-            text, surrogates=surrogates, seed=self.config.seed, device=self.config.device, targets=targets
-        )
-
     def _parts(self, people: Cohort) -> Iterable[Subject]:
         yield from people.subjects
-        if "C" in self.config.protocols:
+        if self.config.wants("C"):
             yield from people.trainees
-        if "F" in self.config.protocols:
+        if self.config.wants("F"):
             yield from people.public
 
     def _protect(self, trials: Sequence[Trial], people: Cohort) -> None:
@@ -207,7 +165,7 @@ class _Study:
         clean = [file for subject in subjects for file in (*subject.protected, *subject.clean)] + list(people.strangers)
         victims = {victim.key: victim for trial in trials for victim in trial.victims}
         work: list[tuple[list[PhotoFile], Sequence[Victim], str]] = [(clean, list(victims.values()), suffered.NONE)]
-        for condition in self._conditions():
+        for condition in self.config.suffered:
             before = [file for subject in people.subjects for file in subject.protected]
             work.append((before, list(victims.values()), condition))
             for trial in trials:
@@ -217,9 +175,6 @@ class _Study:
             observer = Observer(self.finder, self.store, advance=advance)
             for files, judges, condition in work:
                 observer.observe(files, judges, condition)
-
-    def _conditions(self) -> tuple[str, ...]:
-        return suffered.parse(self.config.conditions if "E" in self.config.protocols else ())
 
     def _bench(self, trial: Trial, victim: Victim, people: Cohort, results: Results, protocol: str = "") -> Bench:
         observer = Observer(self.finder, self.store)
@@ -240,18 +195,18 @@ class _Study:
 
     def _ask(self, trial: Trial, victim: Victim, people: Cohort, results: Results) -> None:
         bench = self._bench(trial, victim, people, results)
-        wanted = self.config.protocols
-        for condition in self._conditions():
-            if "A" in wanted:
+        wants = self.config.wants
+        for condition in self.config.suffered:
+            if wants("A"):
                 bench.verify(condition)
-            if "B" in wanted:
+            if wants("B"):
                 bench.identify(condition)
-        if "C" in wanted and len(people.trainees) > 1:
+        if wants("C") and len(people.trainees) > 1:
             bench.train()
-        if "D" in wanted:
+        if wants("D"):
             bench.link()
-        if "F" in wanted and people.public and isinstance(victim, RegistryVictim) and victim is _adaptable(trial):
-            self._adapt(trial, victim, people, results)
+        if wants("F") and people.public and victim is (able := trial.adaptable) and able:
+            self._adapt(trial, able, people, results)
 
     def _adapt(self, trial: Trial, victim: RegistryVictim, people: Cohort, results: Results) -> None:
         """Protocol F: let a victim train on public people, then ask it about the others."""
@@ -259,32 +214,23 @@ class _Study:
         clean = [file for subject in people.public for file in subject.protected]
         cloaked = [file for subject in people.public for file in self._files(trial, subject)]
         seen = adaptive.examples(observer, clean, cloaked)
+        if not seen:
+            results.warnings.append(f"protocol F was left out for {trial.name}: no public face was found again")
+            return
         training = adaptive.Training(seed=self.config.seed)
         engines: list[Victim] = [victim]
         engines += [adapt(victim, seen, training) for adapt in (adaptive.fine_tuned, adaptive.denoised)]
         for adapted in engines:
             bench = self._bench(trial, adapted, people, results, protocol="F")
             bench.verify(suffered.NONE)
-            if len(people.trainees) > 1:
+            if len(people.trainees) > 1 and self.config.wants("C"):
                 bench.train()
         undoing = adaptive.best_undoing(observer, victim, clean, cloaked)
         self._bench(trial, victim, people, results, protocol="F").verify(undoing)
 
-    def _cost(self, trial: Trial, people: Cohort) -> Cost:
-        made = [one for subject in people.subjects for one in self.made[trial.method.key, subject]]
-        seconds = np.array([one.seconds for one in made])
-        looks = {name: [one.looks[name] for one in made] for name in made[0].looks}
-        looks["size_ratio"] = [one.size_ratio for one in made]
-        return Cost(
-            method=trial.name,
-            looks={name: (float(np.mean(values)), float(np.max(values))) for name, values in looks.items()},
-            seconds=float(np.median(seconds)),
-            spread=(float(np.quantile(seconds, 0.25)), float(np.quantile(seconds, 0.75))),
-            photos=len(made),
-        )
 
-
-def _adaptable(trial: Trial) -> Victim | None:
-    """Return the first victim that can be trained and is no surrogate."""
-    able = (one for one in trial.victims if isinstance(one, RegistryVictim) and not trial.used(one))
-    return None if trial.left_out else next(able, None)
+def _once(tried: Sequence[Trial]) -> list[Trial]:
+    """Return one trial of each method, with all surrogates where there is one."""
+    ordered = sorted(tried, key=lambda trial: trial.left_out)
+    names = [trial.name for trial in ordered]
+    return [trial for place, trial in enumerate(ordered) if trial.name not in names[:place]]

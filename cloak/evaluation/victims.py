@@ -85,7 +85,7 @@ class OnnxVictim:
 
     Beside `victim.onnx` there may be `victim.json` with any of `name`, `size` (pixels), `template` (five points in
     pixels of the input), `mean` and `scale`: the file gets (x - mean) * scale of RGB in [0, 1]. Without it the file is
-    fed as ArcFace is: 112 px, (x - .5) * 2. A file that comes with its JSON and no `mean` and `scale` gets [0, 1].
+    fed as ArcFace is: 112 px, (x - .5) * 2. One that names its own template and no `mean` and `scale` gets [0, 1].
 
     Args:
         path: one input (N or 1, 3, size, size), whose first output is (N or 1, D).
@@ -97,12 +97,8 @@ class OnnxVictim:
 
     def __init__(self, path: Path) -> None:
         told = _sidecar(path)
-        self.name: str = told.get("name", path.stem)
-        self.input_size = int(told.get("size", 112))
-        self.template = torch.tensor(told.get("template", ARCFACE), dtype=torch.float32)
-        if self.template.shape != (5, 2):
-            raise VictimError(f"{path.with_suffix('.json')}: template must be five points, got {told['template']}")
-        self._mean, self._scale = float(told.get("mean", 0.0)), float(told.get("scale", 1.0))
+        self.name, self.input_size, self.template = told.name, told.size, told.template
+        self._mean, self._scale = told.mean, told.scale
         self._session = _session(path)
         self._path = path
         source = self._session.get_inputs()[0]
@@ -155,17 +151,35 @@ def open_victim(text: str, *, device: str | torch.device = "cpu", profile: Profi
     return OnnxVictim(Path(text)) if text.endswith(".onnx") else RegistryVictim(text, device=device, profile=profile)
 
 
-def _sidecar(path: Path) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What the file beside an ONNX file says, checked."""
+
+    name: str
+    size: int = 112
+    template: torch.Tensor
+    mean: float = 0.5
+    scale: float = 2.0
+
+
+def _sidecar(path: Path) -> _Told:
     beside = path.with_suffix(".json")
+    arcface = torch.tensor(ARCFACE)
     if not beside.exists():
-        return {"mean": 0.5, "scale": 2.0}
+        return _Told(name=path.stem, template=arcface)
     try:
         told = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise VictimError(f"{beside} cannot be read as JSON: {error}") from error
-    if not isinstance(told, dict):
-        raise VictimError(f"{beside} must hold an object with size and template, got {type(told).__name__}")
-    return told
+        template = torch.tensor(told["template"], dtype=torch.float32) if "template" in told else arcface
+        plain = {"mean": 0.0, "scale": 1.0} if "template" in told else {"mean": 0.5, "scale": 2.0}
+        numbers = {name: float(told.get(name, usual)) for name, usual in plain.items()}
+        found = _Told(
+            name=str(told.get("name", path.stem)), size=int(told.get("size", 112)), template=template, **numbers
+        )
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise VictimError(f"{beside} must hold an object with name, size, template, mean and scale: {error}") from error
+    if found.template.shape != (5, 2) or found.size < 1:
+        raise VictimError(f"{beside}: template must be five points and size positive, got {told}")
+    return found
 
 
 def _session(path: Path) -> Any:  # noqa: ANN401 -- onnxruntime is untyped and optional

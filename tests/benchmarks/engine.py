@@ -128,13 +128,13 @@ def ranked(case: Case, best: torch.Tensor, threshold: float, exceeds: dict[str, 
     return result
 
 
-def pareto_tail(tail: Tail, impostors: Impostors) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The same by a generalised Pareto distribution fitted to pairs of real strangers."""
+def exponential_tail(tail: Tail, impostors: Impostors) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The same by an exponential tail fitted to pairs of real strangers."""
 
     def exceeds(scores: torch.Tensor) -> torch.Tensor:
         values = scores.double().numpy()
         counted = 1 - np.searchsorted(impostors.scores, values) / len(impostors.scores)
-        fitted = tail.exceeds(values)
+        fitted = tail.exceeds(values, normal=False)
         return torch.from_numpy(np.where(np.isnan(fitted), counted, fitted))
 
     return exceeds
@@ -238,7 +238,10 @@ def main(
     best = model.best(COUNTS, seed=seed)
     drawn = clock.lap()
     impostors = Impostors(strangers)
-    tails = {"normal": normal_tail(dict(thresholds.cosines)), "pareto": pareto_tail(impostors.tail(), impostors)}
+    tails = {
+        "normal": normal_tail(dict(thresholds.cosines)),
+        "exponential": exponential_tail(Tail.fit(impostors.scores), impostors),
+    }
     parts = best.split([len(case.probes) for case in searches.values()])
     result = {
         "environment": environment(),

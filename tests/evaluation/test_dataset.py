@@ -92,7 +92,7 @@ def test_nobody_is_subject_and_stranger_and_no_photo_is_protected_and_clean(fold
 def test_only_names_in_the_range_are_protected(folder: Path) -> None:
     save(folder, "zoe", "0.jpg", picture(90))
     save(folder, "zoe", "1.jpg", picture(91))
-    people = cohort(Dataset.scan(folder), Split(first="X", last="Z", protected=1))
+    people = cohort(Dataset.scan(folder), Split(letters=("X", "Z"), protected=1))
     assert [subject.name for subject in people.subjects] == ["zoe"]
 
 
@@ -112,3 +112,25 @@ def test_the_hash_survives_compression_and_resizing_and_tells_photos_apart() -> 
     one = picture(1, 256)
     assert (hashed(one) != hashed(one.resize((120, 120)))).sum() <= 8
     assert (hashed(one) != hashed(picture(2, 256))).sum() > 60
+
+
+def test_people_whose_names_start_with_a_digit_are_protected_too(tmp_path: Path) -> None:
+    for seed, person in ((600, "0001"), (700, "Åsa")):
+        for number in range(3):
+            save(tmp_path, person, f"{number}.jpg", picture(seed + number))
+    people = cohort(Dataset.scan(tmp_path), Split(protected=1))
+    assert [subject.name for subject in people.subjects] == ["0001", "Åsa"]
+    with pytest.raises(DatasetError, match="nobody from A to M"):
+        cohort(Dataset.scan(tmp_path), Split(protected=1, letters=("A", "M")))
+
+
+def test_strangers_who_are_among_the_people_are_left_out(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    save(outside, "p1", "0.jpg", picture(500))
+    save(outside, "stolen", "0.jpg", picture(1).resize((80, 80)))
+    save(outside, "stranger", "0.jpg", picture(501))
+    kept = Dataset.scan(outside).without(Dataset.scan(folder))
+    assert [person.name for person in kept.people] == ["stranger"]
+    assert kept.excluded["stranger who is also among the people"] == 2

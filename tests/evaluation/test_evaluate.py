@@ -74,6 +74,7 @@ def test_photos_without_faces_and_copies_are_counted(cloak: Callable, people: Pa
     )
     assert told.code == 0, told.err
     assert "2 photos left out: copy under another name" in told.out
+    assert "stolen.jpg" in (tmp_path / "r" / "copies.txt").read_text()
     assert "photos left out: no face found" in told.out
 
 
@@ -84,7 +85,10 @@ def test_photos_without_faces_and_copies_are_counted(cloak: Callable, people: Pa
         (("--methods", "magic"), (2, "unknown method 'magic'")),
         (("--victims", "nobody"), (2, "nobody")),
         (("--victims", "missing.onnx"), (1, "not a file")),
-        (("--conditions", "rain"), (2, "unknown condition 'rain'")),
+        (("--conditions", "rain", "--protocol", "E"), (2, "unknown condition 'rain'")),
+        (("--conditions", "half"), (2, "protocol E")),
+        (("--names", "Na-Nz"), (2, "such as N-Z")),
+        (("--names", "A-B"), (1, "nobody from A to B")),
         (("--protected", "9"), (1, "nobody has 10 photos")),
     ],
 )

@@ -53,3 +53,9 @@ def test_engines_that_train_name_people_they_know_and_not_people_who_hid() -> No
     for engine in (protocols.neighbours, protocols.regression):
         assert engine(train, test).tolist() == [1.0] * 6
         assert engine(hidden, test).tolist() == [0.0] * 6
+    assert protocols.alone(train, train, test).tolist() == [1.0] * 6
+    assert protocols.alone(hidden, train, test).max() < 0.5
+
+
+def test_one_person_alone_cannot_be_told_from_others() -> None:
+    assert np.isnan(protocols.regression([at(0, 1), NOBODY], [at(0), at(90)])).all()

@@ -37,18 +37,31 @@ def test_a_threshold_lets_the_share_of_strangers_through_that_was_asked_for() ->
     assert not impostors.supports(1e-4)
 
 
-def test_a_tail_says_how_rare_a_score_is_beyond_what_was_seen() -> None:
-    scores = np.sort(np.random.default_rng(0).normal(0, 0.1, 200_000))
-    tail = Tail.fit(scores)
-    assert tail.exceeds(np.array([0.40]))[0] == pytest.approx(3.17e-5, rel=0.5)
-    assert np.isnan(tail.exceeds(np.array([0.0]))[0])
+def test_the_normal_tail_says_how_rare_a_score_is_beyond_what_was_seen_and_the_exponential_one_is_heavier() -> None:
+    score = np.array([0.55])
+    truth = 1.9e-8
+    for seed in range(5):
+        scores = np.sort(np.random.default_rng(seed).normal(0, 0.1, 200_000))
+        tail = Tail.fit(scores)
+        assert truth / 8 < tail.exceeds(score, normal=True)[0] < truth * 8
+        assert tail.exceeds(score, normal=False)[0] > 20 * truth
+        assert np.isnan(tail.exceeds(np.array([0.0]), normal=True)[0])
+        assert tail.score(1e-4) == pytest.approx(0.372, abs=0.01)
+
+
+def test_where_all_people_are_alike_the_interval_is_the_exact_one() -> None:
+    found = estimate([1.0] * 20)
+    assert (found.mean, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(0.832, abs=0.001)
+    assert estimate([0.0] * 20).high == pytest.approx(0.168, abs=0.001)
 
 
 def test_more_strangers_make_a_first_place_less_likely() -> None:
     scores = np.sort(np.random.default_rng(0).normal(0, 0.1, 50_000))
     tail = Tail.fit(scores)
     own = np.array([0.05, 0.3, 0.45])
-    chances = [tail.first(own, count, scores) for count in (10, 1e4, 1e9)]
-    assert (np.diff(chances, axis=0) <= 0).all()
-    assert chances[0][2] > 0.99
-    assert chances[2][0] < 1e-6
+    for normal in (True, False):
+        chances = [tail.first(own, count, scores, normal=normal) for count in (10, 1e4, 1e9)]
+        assert (np.diff(chances, axis=0) <= 0).all()
+        assert chances[0][2] > 0.99
+        assert chances[2][0] < 1e-6

@@ -36,6 +36,13 @@ def test_the_file_beside_says_name_scale_and_template(tmp_path: Path) -> None:
     assert victim.key != OnnxVictim(write_onnx(tmp_path / "other.onnx")).key
 
 
+def test_a_name_alone_changes_nothing_about_the_scaling(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "own.onnx")
+    before = OnnxVictim(path).embed([face(255, 0, 0)])
+    path.with_suffix(".json").write_text('{"name": "mine"}')
+    assert OnnxVictim(path).embed([face(255, 0, 0)]).equal(before)
+
+
 def test_a_file_for_one_face_at_a_time_is_asked_one_face_at_a_time(tmp_path: Path) -> None:
     victim = OnnxVictim(write_onnx(tmp_path / "one.onnx", shape=(1, 3, 112, 112)))
     assert len(victim.embed([face(255, 0, 0)] * 3)) == 3
@@ -60,7 +67,10 @@ def test_a_file_that_is_empty_missing_or_something_else_is_refused(tmp_path: Pat
             open_victim(str(tmp_path / f"{name}.onnx"))
 
 
-@pytest.mark.parametrize("told", ["[1, 2]", "{", '{"template": [[1, 2]]}'])
+@pytest.mark.parametrize(
+    "told",
+    ["[1, 2]", "{", '{"template": [[1, 2]]}', '{"size": "big"}', '{"mean": [0.5, 0.5]}', '{"template": [[1], [1, 2]]}'],
+)
 def test_a_bad_file_beside_is_refused(tmp_path: Path, told: str) -> None:
     path = write_onnx(tmp_path / "own.onnx")
     path.with_suffix(".json").write_text(told)

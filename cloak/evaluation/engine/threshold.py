@@ -1,13 +1,12 @@
 """From which similarity on an engine says: the same person."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
 from cloak.evaluation.engine.strangers import RATES
-from cloak.evaluation.statistics import Impostors
+from cloak.evaluation.statistics import Impostors, Tail
 from cloak.evaluation.victims import Victim
 from cloak.models import artifacts
 from cloak.models.registry import Task
@@ -69,9 +68,4 @@ def measured(faces: torch.Tensor) -> Threshold | None:
 
 def _beyond(impostors: Impostors, rate: float) -> float:
     """Return the cosine at a rate for which there are too few pairs: where the fitted tail reaches it."""
-    tail = impostors.tail()
-    if tail is None:  # as few pairs as that are refused before
-        return impostors.threshold(rate)
-    depth = rate / tail.share
-    above = (depth**-tail.shape - 1) * tail.scale / tail.shape if tail.shape < -1e-6 else -tail.scale * math.log(depth)
-    return tail.start + above
+    return Tail.fit(impostors.scores).score(rate)
