@@ -24,7 +24,7 @@ DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*
 def calls() -> list[list[str]]:
     """Every use of the command that the README shows, as arguments."""
     parts = [part for line in LINES for part in line.split(" && ")]
-    return [shlex.split(part)[1:] for part in parts if re.match(r"(\.venv/bin/)?cloak ", part)]
+    return [shlex.split(part, comments=True)[1:] for part in parts if re.match(r"(\.venv/bin/)?cloak ", part)]
 
 
 def test_it_fits_on_two_screens() -> None:
