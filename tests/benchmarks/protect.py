@@ -26,13 +26,13 @@ import click
 import numpy as np
 import onnxruntime
 import torch
-import torch.nn.functional as F
 from PIL import Image
 
 from cloak.attack import measure
 from cloak.cloaker import Cloaker
 from cloak.config import AttackConfig, ProtectConfig, Strength
 from cloak.evaluation.finders import Finder, central, open_finder
+from cloak.evaluation.looks import square
 from cloak.faces.frame import frame
 from cloak.faces.geometry import similarity, warp
 from cloak.image.codec import decode
@@ -143,15 +143,6 @@ def thresholds(embeddings: torch.Tensor) -> dict[float, float]:
     rows, columns = torch.triu_indices(len(embeddings), len(embeddings), 1)
     scores = (embeddings @ embeddings.T)[rows, columns].numpy()
     return {far: float(np.quantile(scores, 1 - far)) for far in FALSE_ACCEPT_RATES}
-
-
-def square(pixels: torch.Tensor, corner: Sequence[int], side: int) -> torch.Tensor:
-    """Cut a square out of uint8 (3, H, W) as float32 (1, 3, side, side) in [0, 1], black outside the photo."""
-    left, top = corner
-    _, height, width = pixels.shape
-    inside = pixels[:, max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)].float() / 255
-    edges = (max(0, -left), max(0, left + side - width), max(0, -top), max(0, top + side - height))
-    return F.pad(inside, edges)[None]
 
 
 def looks(before: Photo, after: Photo, faces: Sequence[Face]) -> dict[str, float]:
