@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from cloak.evaluation.cloaks import Cloaked
+from cloak.evaluation.cloaks import Cloaked, machine
 from cloak.evaluation.dataset import Cohort, Dataset, Subject
 from cloak.evaluation.finders import Finder
 from cloak.evaluation.results import Cost, Results
@@ -106,11 +105,9 @@ class Account:
         used = sorted({name for trial in self.trials for name in trial.method.surrogates})
         return {
             "commit": _commit(),
-            "torch": torch.__version__,
             "numpy": np.__version__,
             "python": platform.python_version(),
-            "machine": platform.machine(),
-            "threads": torch.get_num_threads(),
+            "machine": machine(),
             "detector": {"name": self.finder.name, "key": self.finder.key},
             "victims": {victim.name: victim.weights for trial in self.trials for victim in trial.victims},
             "methods": {trial.name: trial.method.key for trial in self.trials if not trial.left_out},
@@ -129,6 +126,8 @@ def cost(name: str, made: Sequence[Cloaked]) -> Cost:
         seconds=float(np.median(seconds)),
         spread=(float(np.quantile(seconds, 0.25)), float(np.quantile(seconds, 0.75))),
         photos=len(made),
+        processor=float(np.median([one.processor for one in made])),
+        machines=tuple(sorted({one.machine for one in made})),
         earlier=sum(not one.fresh for one in made),
     )
 

@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from cloak.evaluation.dataset import PhotoFile
 from cloak.evaluation.finders import central
@@ -20,13 +24,15 @@ from cloak.models.networks.lpips_alex import Lpips
 from cloak.photo import Face, Photo
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cloaked:
     """A written file, and what is known of it.
 
     Attributes:
         file: the file.
-        seconds: for each face, without reading, detection and writing.
+        seconds: for each face, without reading, detection and writing, in the company of others.
+        processor: the same, of all threads together.
+        machine: what it was made on.
         looks: see `cloak.evaluation.looks`.
         size_ratio: bytes written for each byte read.
         fresh: whether it was made in this run.
@@ -34,9 +40,24 @@ class Cloaked:
 
     file: PhotoFile
     seconds: float
+    processor: float
+    machine: str
     looks: dict[str, float]
     size_ratio: float
     fresh: bool
+
+
+TOGETHER = 8
+"""Photos that a method gets at once, or all those of a person if there are more and it looks at them together."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A photo that is to be protected, where to write what became of it, and whom it shows."""
+
+    file: PhotoFile
+    note: Path
+    person: int
 
 
 class Workshop:
@@ -62,37 +83,44 @@ class Workshop:
         pixels = decode(file.bytes()).pixels
         return central(self._detector.detect([pixels])[0], pixels)
 
-    def protect(self, method: Method, photos: Sequence[PhotoFile]) -> list[Cloaked]:
-        """Protect the photos of one person, or find them among those that were.
+    def protect(self, method: Method, people: Sequence[Sequence[PhotoFile]]) -> list[list[Cloaked]]:
+        """Protect the photos of people, or find them among those that were.
 
         Args:
-            method: a method; one that looks at all photos together is asked about all together.
-            photos: with a face each.
+            method: a method; one that looks at all photos of a person together is asked about all of them together.
+            people: the photos of each, with a face each.
+
+        Returns:
+            For each person the photos in the same order.
         """
-        groups = [list(photos)] if method.joint else [[photo] for photo in photos]
-        return [cloaked for group in groups for cloaked in self._group(method, group)]
+        notes = [self._notes(method, photos) for photos in people]
+        missing: list[_Piece] = []
+        for person, (photos, kept) in enumerate(zip(people, notes, strict=True)):
+            fresh = [not note.exists() for note in kept]
+            # Together or not at all, where one photo's cloak depends on the others.
+            wanted = [any(fresh)] * len(fresh) if method.joint else fresh
+            missing += [_Piece(*each, person) for *each, want in zip(photos, kept, wanted, strict=True) if want]
+            for _ in range(wanted.count(False)):
+                self.advance()
+        for batch in _batches(missing, method):
+            self._make(method, batch)
+        made = {piece.note for piece in missing}
+        return [[_read(note, fresh=note in made) for note in kept] for kept in notes]
 
-    def _group(self, method: Method, photos: list[PhotoFile]) -> list[Cloaked]:
+    def _notes(self, method: Method, photos: Sequence[PhotoFile]) -> list[Path]:
         together = "".join(photo.digest for photo in photos) if method.joint else ""
-        notes = [self._note(method, photo, together) for photo in photos]
-        fresh = not all(note.exists() for note in notes)
-        if fresh:
-            self._make(method, photos, notes)
-        for _ in photos:
-            self.advance()
-        return [_read(note, fresh=fresh) for note in notes]
+        names = [hashlib.sha256(f"{photo.digest}{together}".encode()).hexdigest()[:24] for photo in photos]
+        return [self._folder / method.key / f"{name}.json" for name in names]
 
-    def _note(self, method: Method, photo: PhotoFile, together: str) -> Path:
-        name = hashlib.sha256(f"{photo.digest}{together}".encode()).hexdigest()[:24]
-        return self._folder / method.key / f"{name}.json"
-
-    def _make(self, method: Method, files: Sequence[PhotoFile], notes: Sequence[Path]) -> None:
-        photos = [decode(file.bytes()) for file in files]
-        faces = [self._face(photo, file) for photo, file in zip(photos, files, strict=True)]
-        start = time.perf_counter()
-        changed = method.cloak(photos, faces)
+    def _make(self, method: Method, pieces: Sequence["_Piece"]) -> None:
+        photos = [decode(piece.file.bytes()) for piece in pieces]
+        faces = [self._face(photo, piece.file) for photo, piece in zip(photos, pieces, strict=True)]
+        start, spent = time.perf_counter(), time.process_time()
+        changed = method.cloak(photos, faces, people=[piece.person for piece in pieces])
         seconds = (time.perf_counter() - start) / len(photos)
-        for file, before, after, face, note in zip(files, photos, changed, faces, notes, strict=True):
+        processor = (time.process_time() - spent) / len(photos)
+        for piece, before, after, face in zip(pieces, photos, changed, faces, strict=True):
+            file, note = piece.file, piece.note
             data = encode(strip(after))
             target = note.with_suffix(file.path.suffix)
             write(target, data, overwrite=True)
@@ -101,11 +129,14 @@ class Workshop:
                 "file": target.name,
                 "digest": hashlib.sha256(data).hexdigest(),
                 "seconds": seconds,
+                "processor": processor,
+                "machine": machine(),
                 "looks": looks(before, decode(data), face, self._lpips),
                 "size_ratio": len(data) / file.path.stat().st_size,
             }
             # Last: a note is there only if the file is.
             write(note, json.dumps(told, indent=1).encode(), overwrite=True)
+            self.advance()
 
     def _face(self, photo: Photo, file: PhotoFile) -> Face:
         face = central(self._detector.detect([photo.pixels])[0], photo.pixels)
@@ -114,7 +145,34 @@ class Workshop:
         return face
 
 
+def _batches(pieces: Sequence[_Piece], method: Method) -> Iterator[list[_Piece]]:
+    """Yield pieces in batches that do not part what a joint method has to see together."""
+    batch: list[_Piece] = []
+    for person, group in groupby(pieces, lambda piece: piece.person if method.joint else id(piece)):
+        del person
+        whole = list(group)
+        if batch and len(batch) + len(whole) > TOGETHER:
+            yield batch
+            batch = []
+        batch = [*batch, *whole]
+    if batch:
+        yield batch
+
+
 def _read(note: Path, *, fresh: bool) -> Cloaked:
     told: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
     file = PhotoFile(note.parent / told["file"], told["digest"])
-    return Cloaked(file, told["seconds"], told["looks"], told["size_ratio"], fresh)
+    return Cloaked(
+        file=file,
+        seconds=told["seconds"],
+        processor=told["processor"],
+        machine=told["machine"],
+        looks=told["looks"],
+        size_ratio=told["size_ratio"],
+        fresh=fresh,
+    )
+
+
+def machine() -> str:
+    """Describe what cloaks are made on: processor, threads, PyTorch."""
+    return f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"

@@ -190,7 +190,7 @@ class Split:
 
 
 TARGETS = 30
-"""People that targeted methods choose from, at most: a tenth of those who have no other part."""
+"""People that targeted methods choose from: so many, or a tenth of all people."""
 
 TRAIN, TEST = 10, 5
 """Photos of a trainee that are protected and that stay clean. Source: Shan et al. 2020; Cherepanova et al. 2021."""
@@ -199,8 +199,10 @@ TRAIN, TEST = 10, 5
 def cohort(dataset: Dataset, split: Split, *, strangers: Sequence[Person] = ()) -> Cohort:
     """Give people their parts.
 
-    Whoever has more photos than are protected may be a subject; everybody who is neither subject nor trainee is a
-    stranger. Protected photos come first in the order of their names, so more identities do not change which.
+    Targets are drawn first, by a rule that knows nothing of the split, so that cloaks stay the same when more people
+    are protected. Of the others, whoever has more photos than are protected may be a subject; everybody who is neither
+    subject nor trainee is a stranger. Protected photos come first in the order of their names, so more identities do
+    not change which.
 
     Args:
         dataset: all people.
@@ -214,6 +216,8 @@ def cohort(dataset: Dataset, split: Split, *, strangers: Sequence[Person] = ()) 
     if len(people) < 2:
         raise DatasetError(f"{len(people)} identity is not enough: two people at least are needed to tell them apart")
     least = split.protected + 1
+    targets = _targets(strangers or people)
+    people = tuple(person for person in people if person not in targets)
     within = [person for person in people if split.allows(person.name)]
     able = [person for person in within if len(person.photos) >= least]
     if not able:
@@ -227,9 +231,7 @@ def cohort(dataset: Dataset, split: Split, *, strangers: Sequence[Person] = ()) 
     names = {subject.name for subject in (*chosen, *trainees)}
     others = [person for person in people if person.name not in names]
     public = _spread([person for person in others if len(person.photos) > 1], split.public)
-    rest = list(strangers) or [person for person in others if person not in public]
-    targets = _spread(rest, min(TARGETS, len(rest) // 10))
-    outside = [person for person in rest if person not in targets]
+    outside = [person for person in (strangers or others) if person not in targets and person not in public]
     return Cohort(
         subjects=tuple(chosen),
         trainees=tuple(trainees),
@@ -237,6 +239,12 @@ def cohort(dataset: Dataset, split: Split, *, strangers: Sequence[Person] = ()) 
         public=tuple(_subject(person, 2, 0) for person in public),
         targets=tuple(person.photos[0] for person in targets),
     )
+
+
+def _targets(people: Sequence[Person]) -> list[Person]:
+    """Draw people to look like by a hash of the name, those with one photo first: they cannot be protected anyway."""
+    drawn = sorted(people, key=lambda person: (len(person.photos) > 1, hashlib.sha256(person.name.encode()).digest()))
+    return drawn[: min(TARGETS, len(people) // 10)]
 
 
 def difference_hash(pixels: torch.Tensor) -> torch.Tensor:

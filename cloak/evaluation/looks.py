@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from cloak.attack import measure
+from cloak.attack import Visibility, measure
 from cloak.models.networks.lpips_alex import Lpips
 from cloak.photo import Face, Photo
 
@@ -25,22 +25,27 @@ def looks(before: Photo, after: Photo, face: Face, lpips: Lpips) -> dict[str, fl
         psnr_face, psnr_photo: dB; infinite without change.
         outside: the mean change of pixels outside the box enlarged by a quarter, grey levels.
     """
+    change = before.pixels.float() - after.pixels.float()
+    in_box = _box(change, face, 0.0)
+    budget = seen(before, after, face)
+    return {
+        **{name: float(getattr(budget, name)) for name in ("dssim", "colour", "luma")},
+        "lpips": _lpips(before, after, face, lpips),
+        "eps": float(budget.eps) * 255,
+        "psnr_face": _psnr(in_box),
+        "psnr_photo": _psnr(change),
+        "outside": _outside(change, face),
+    }
+
+
+def seen(before: Photo, after: Photo, face: Face) -> Visibility:
+    """Measure a change by the numbers of the budget, in the box of one face."""
     left, top, right, bottom = face.box
     # What SSIM's window and the low pass see around the box.
     margin = 8 + round(face.size / 10)
     corner, side = (math.floor(left) - margin, math.floor(top) - margin), math.ceil(face.size) + 2 * margin
     box = torch.tensor([[left - corner[0], top - corner[1], right - corner[0], bottom - corner[1]]])
-    seen = measure(square(before.pixels, corner, side), square(after.pixels, corner, side), box)
-    change = before.pixels.float() - after.pixels.float()
-    in_box = _box(change, face, 0.0)
-    return {
-        **{name: float(getattr(seen, name)) for name in ("dssim", "colour", "luma")},
-        "lpips": _lpips(before, after, face, lpips),
-        "eps": float(seen.eps) * 255,
-        "psnr_face": _psnr(in_box),
-        "psnr_photo": _psnr(change),
-        "outside": _outside(change, face),
-    }
+    return measure(square(before.pixels, corner, side), square(after.pixels, corner, side), box)
 
 
 def square(pixels: torch.Tensor, corner: Sequence[int], side: int) -> torch.Tensor:

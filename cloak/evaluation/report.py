@@ -115,12 +115,15 @@ def _conditions(results: Results) -> list[str]:
 
 
 def _costs(costs: Sequence[Cost]) -> list[str]:
-    lines = [_line(["", *(name for _, name, _ in COLUMNS), "s a face"]), _line(["---"] * (len(COLUMNS) + 2))]
+    lines = [_line(["", *(name for _, name, _ in COLUMNS), "s a face", "s of processor"])]
+    lines.append(_line(["---"] * (len(COLUMNS) + 3)))
     earlier = sum(cost.earlier for cost in costs)
     for cost in costs:
         looks = [f"{cost.looks[key][0]:.{digits}f}" for key, _, digits in COLUMNS]
         low, high = cost.spread
-        lines.append(_line([cost.method, *looks, f"{cost.seconds:.2f} ({low:.2f}-{high:.2f})"]))
+        lines.append(
+            _line([cost.method, *looks, f"{cost.seconds:.2f} ({low:.2f}-{high:.2f})", f"{cost.processor:.2f}"])
+        )
     if earlier:
         lines += [
             "",

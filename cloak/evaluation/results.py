@@ -13,7 +13,7 @@ from cloak.files import write
 from cloak.names import shown
 
 SCHEMA = "cloak-evaluation"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,9 @@ class Cost:
         seconds: median for each face, without detection, reading and writing.
         spread: quartiles of the same.
         photos: how many.
-        earlier: how many of them an earlier run made, whose seconds may be another machine's.
+        processor: median of the processor's seconds for each face, all threads together: what else runs matters less.
+        machines: what the cloaks were made on.
+        earlier: how many of them an earlier run made, beside who knows what.
     """
 
     method: str
@@ -86,6 +88,8 @@ class Cost:
     seconds: float
     spread: tuple[float, float]
     photos: int
+    processor: float = 0.0
+    machines: tuple[str, ...] = ()
     earlier: int = 0
 
 

@@ -153,8 +153,8 @@ class _Study:
         with self.progress("Cloaking", total) as advance:
             self.workshop.advance = advance
             for trial in trials:
-                for subject in subjects:
-                    self.made[trial.method.key, subject] = self.workshop.protect(trial.method, subject.protected)
+                made = self.workshop.protect(trial.method, [subject.protected for subject in subjects])
+                self.made |= {(trial.method.key, subject): own for subject, own in zip(subjects, made, strict=True)}
 
     def _files(self, trial: Trial, subject: Subject) -> list[PhotoFile]:
         return [cloaked.file for cloaked in self.made[trial.method.key, subject]]

@@ -89,6 +89,22 @@ def test_nobody_is_subject_and_stranger_and_no_photo_is_protected_and_clean(fold
         assert not set(subject.protected) & set(subject.clean)
 
 
+def test_targets_do_not_depend_on_who_is_protected(tmp_path: Path) -> None:
+    for person in range(20):
+        for number in range(1 + person % 3):
+            save(tmp_path, f"p{person}", f"{number}.jpg", picture(100 * person + number))
+    dataset = Dataset.scan(tmp_path)
+    splits = [Split(protected=1), Split(protected=2), Split(protected=1, identities=3, public=2), Split(strangers=4)]
+    cohorts = [cohort(dataset, split) for split in splits]
+    assert len({people.targets for people in cohorts}) == 1
+    targets = set(cohorts[0].targets)
+    assert len(targets) == 2
+    for people in cohorts:
+        assert not targets & set(people.strangers)
+        names = {photo.path.parent.name for photo in targets}
+        assert not names & {subject.name for subject in (*people.subjects, *people.public)}
+
+
 def test_only_names_in_the_range_are_protected(folder: Path) -> None:
     save(folder, "zoe", "0.jpg", picture(90))
     save(folder, "zoe", "1.jpg", picture(91))

@@ -135,7 +135,7 @@ def test_the_shipped_targets_are_people_of_the_examples():
     shipped = Targets.shipped()
     assert len(shipped.people) == 3
     for person, name in zip(shipped.people, ("collins.png", "phone.jpg"), strict=False):
-        pool = Targets([person]).farthest([torch.zeros(1, 128)], [sface()])
+        pool = Targets([person]).farthest([[torch.zeros(1, 128)]], [sface()])[0]
         assert float(sface()(aligned(name))[0] @ pool[0]) > 0.9
     assert shipped.key == Targets.shipped().key
 
@@ -143,7 +143,7 @@ def test_the_shipped_targets_are_people_of_the_examples():
 def test_the_person_least_alike_is_the_target():
     people = [[crop(example(name)[0].pixels, example(name)[1])] for name in ("collins.png", "phone.jpg")]
     own = sface()(aligned("collins.png"))
-    (target,) = Targets(people).farthest([own], [sface()])
+    ((target,),) = Targets(people).farthest([[own]], [sface()])
     torch.testing.assert_close(target, sface()(aligned("phone.jpg"))[0], atol=0.02, rtol=0)
     assert Targets(people).key != Targets(people[:1]).key
 

@@ -8,13 +8,16 @@ from typing import Protocol, TypeAlias
 import torch
 
 from cloak.attack import Scene, Surrogate, align
+from cloak.evaluation.looks import seen
 from cloak.faces.composite import composite
 from cloak.faces.frame import frame
+from cloak.image.codec import decode, encode
+from cloak.image.strip.bare import strip
 from cloak.models import Recogniser
 from cloak.photo import Face, FaceBatch, Photo
 
-REVISION = 2
-"""Part of every key: raise it when a method, our frame or our metric changes."""
+REVISION = 3
+"""Part of every key: raise it when our frame or our metric changes, or what is common to all methods."""
 
 TOGETHER = 8
 """Faces that are worked on together."""
@@ -22,8 +25,9 @@ TOGETHER = 8
 Deltas: TypeAlias = Callable[[FaceBatch], torch.Tensor]
 """Batches to deltas, float32 (N, 3, S, S), zero where the masks are. `cloak.attack.Attack` is one."""
 
-Plan: TypeAlias = Callable[[Sequence[FaceBatch]], Deltas]
-"""All faces of one person to what makes their deltas: the place to choose a target or to find a common mask."""
+Plan: TypeAlias = Callable[[Sequence[FaceBatch], torch.Tensor], Deltas]
+"""All faces, and whom each photo shows (int64, by `FaceBatch.photo`), to what makes their deltas: the place to choose
+a target for each person or to find a mask that all photos of a person share."""
 
 
 class Method(Protocol):
@@ -49,12 +53,15 @@ class Method(Protocol):
         """Whether what becomes of a photo depends on the person's other photos."""
         ...
 
-    def cloak(self, photos: Sequence[Photo], faces: Sequence[Face], /) -> list[Photo]:
-        """Protect all the photos of one person that are to be protected.
+    def cloak(
+        self, photos: Sequence[Photo], faces: Sequence[Face], /, *, people: Sequence[int] | None = None
+    ) -> list[Photo]:
+        """Protect photos; a person comes with all the photos that are to be protected.
 
         Args:
-            photos: of one person.
+            photos: of one person or of several, who are worked on together, which is faster.
             faces: where the person is, one for each photo.
+            people: whom each photo shows, by number; by default all show the same person.
 
         Returns:
             Photos in the same order; every pixel outside the faces' regions is as it was.
@@ -74,8 +81,8 @@ class PlannedMethod:
         plan: where its deltas come from.
         device: where it computes.
         seed: of the rounding.
-        dssim: of the written face, that deltas are scaled to reach, so that methods are compared at one visibility;
-            None leaves them as they are.
+        dssim: of the written face, that each is scaled to have, so that methods are compared at one visibility; None
+            leaves deltas as they are.
     """
 
     name: str
@@ -87,22 +94,41 @@ class PlannedMethod:
     dssim: float | None
     joint: bool = False
 
-    def cloak(self, photos: Sequence[Photo], faces: Sequence[Face], /) -> list[Photo]:
-        """Protect photos of one person, one face each: see `Method`."""
-        pixels = [photo.pixels for photo in photos]
+    def cloak(
+        self, photos: Sequence[Photo], faces: Sequence[Face], /, *, people: Sequence[int] | None = None
+    ) -> list[Photo]:
+        """Protect photos, one face each: see `Method`."""
         batches = [part for batch in frame(photos, [[face] for face in faces]) for part in _parts(batch, self.device)]
-        deltas = self.plan(batches)
+        deltas = self.plan(batches, torch.tensor(people or [0] * len(photos)))
+        changed = list(photos)
         for batch in batches:
-            made = self._fitted(deltas(batch), batch)
-            for row, index in enumerate(batch.photo.tolist()):
-                pixels[index] = composite(pixels[index], batch, made, row)
-        return [replace(photo, pixels=changed) for photo, changed in zip(photos, pixels, strict=True)]
+            found = deltas(batch)
+            made = self._worn(found, batch, photos) if self.dssim is None else self._scaled(found, batch, photos, faces)
+            for index, photo in zip(batch.photo.tolist(), made, strict=True):
+                changed[index] = photo
+        return changed
 
-    def _fitted(self, deltas: torch.Tensor, batch: FaceBatch) -> torch.Tensor:
-        if self.dssim is None:
-            return deltas
+    def _worn(self, deltas: torch.Tensor, batch: FaceBatch, photos: Sequence[Photo]) -> list[Photo]:
+        """Lay deltas on the photos that a batch is of."""
+        return [
+            replace(photos[index], pixels=composite(photos[index].pixels, batch, deltas, row))
+            for row, index in enumerate(batch.photo.tolist())
+        ]
+
+    def _scaled(
+        self, deltas: torch.Tensor, batch: FaceBatch, photos: Sequence[Photo], faces: Sequence[Face]
+    ) -> list[Photo]:
+        """Lay deltas on, scaled so that the written files have the DSSIM: what a file makes of them is tried out."""
         scene = Scene.of(batch, self.device)
-        return reach(deltas, scene, self.dssim, finish=lambda scaled: dithered(scaled, batch, self.seed))
+        wanted = torch.full_like(scene.room, float(self.dssim or 0))
+        aim = wanted
+        for _ in range(TRIES):
+            fitted = reach(deltas, scene, aim, finish=lambda scaled: dithered(scaled, batch, self.seed))
+            made = self._worn(fitted, batch, photos)
+            rows = zip(batch.photo.tolist(), made, strict=True)
+            got = torch.tensor([written_dssim(photos[index], after, faces[index]) for index, after in rows])
+            aim = aim * (wanted / got.to(wanted).clamp_min(1e-9)).clamp(0.5, 2)
+        return made
 
 
 def key_of(*parts: object, surrogates: Sequence[Recogniser]) -> str:
@@ -125,7 +151,7 @@ def weights_hash(module: torch.nn.Module) -> str:
 def reach(
     deltas: torch.Tensor,
     scene: Scene,
-    dssim: float,
+    dssim: float | torch.Tensor,
     *,
     finish: Callable[[torch.Tensor], torch.Tensor] = lambda deltas: deltas,
 ) -> torch.Tensor:
@@ -134,7 +160,8 @@ def reach(
     Args:
         deltas: float (N, 3, S, S). One without any change stays so.
         scene: their batch.
-        dssim: of the written face; the deltas get the share of it that `Scene.room` says, as ours do.
+        dssim: of the written face, one for all or float (N,); deltas get the share of it that `Scene.room` says, as
+            ours do.
         finish: what becomes of scaled deltas; they are measured after it.
 
     Returns:
@@ -156,6 +183,13 @@ def reach(
 
 
 DOUBLINGS, BISECTIONS = 8, 16
+TRIES = 3
+"""Files that are written to find the scale at which a file has the DSSIM asked for."""
+
+
+def written_dssim(before: Photo, after: Photo, face: Face) -> float:
+    """Return the DSSIM that a photo has in the face box when it was written and read again."""
+    return float(seen(before, decode(encode(strip(after))), face).dssim)
 
 
 def dithered(deltas: torch.Tensor, batch: FaceBatch, seed: int) -> torch.Tensor:
@@ -188,7 +222,7 @@ def per_image(values: torch.Tensor) -> torch.Tensor:
     return values[:, None, None, None]
 
 
-def rows_of(batch: FaceBatch, rows: slice, device: torch.device) -> FaceBatch:
+def rows_of(batch: FaceBatch, rows: slice | torch.Tensor, device: torch.device) -> FaceBatch:
     """Return some rows of a batch, on a device."""
     return FaceBatch(**{field.name: getattr(batch, field.name)[rows].to(device) for field in fields(batch)})
 

@@ -24,6 +24,9 @@ from cloak.photo import FaceBatch
 
 _Settings = TypeVar("_Settings", bound=AttackConfig | Settings | interop.ForeignSettings)
 
+OURS = 2
+"""Part of the keys of ours: raise it when the attack changes, and the cloaks of the other methods are kept."""
+
 FAWKES1_SURROGATE = "facenet"
 """Taken if it is among the surrogates: of ours it is the nearest to the extractors of 2020, in network and data."""
 
@@ -149,7 +152,7 @@ def _ours(strength: Strength) -> Callable[[Order], Method]:
     def make(order: Order) -> Method:
         config = order.settled(AttackConfig.preset(strength, seed=order.seed))
         attack = Attack(order.surrogates, config)
-        return order.method(lambda _batches: attack, config, scaled=False)
+        return order.method(lambda _batches, _people: attack, config, OURS, scaled=False)
 
     return make
 
@@ -157,7 +160,7 @@ def _ours(strength: Strength) -> Callable[[Order], Method]:
 def _lowkey(order: Order) -> Method:
     settings, lpips = order.settled(LowKeySettings()), load_lpips(device=order.device)
     attack = LowKey(order.surrogates, settings, lpips=lpips, dssim=order.dssim, seed=order.seed)
-    return order.method(lambda _batches: attack, settings, weights_hash(lpips))
+    return order.method(lambda _batches, _people: attack, settings, weights_hash(lpips))
 
 
 def _fawkes1(order: Order) -> Method:
@@ -165,9 +168,14 @@ def _fawkes1(order: Order) -> Method:
     used = tuple(named or order.surrogates)[:1]
     settings, pool = order.settled(Fawkes1Settings()), order.pool
 
-    def plan(batches: Sequence[FaceBatch]) -> Deltas:
-        (target,) = _targets(pool, batches, used)
-        return Fawkes1(used, settings, target=target, dssim=order.dssim, seed=order.seed)
+    def plan(batches: Sequence[FaceBatch], people: torch.Tensor) -> Deltas:
+        (goals,) = _targets(pool, batches, people, used)
+
+        def deltas(batch: FaceBatch) -> torch.Tensor:
+            aim = goals[batch.photo.to(goals.device)]
+            return Fawkes1(used, settings, target=aim, dssim=order.dssim, seed=order.seed)(batch)
+
+        return deltas
 
     return order.method(plan, settings, pool.key, surrogates=used, joint=True)
 
@@ -176,20 +184,34 @@ def _fawkes2(recipe: Fawkes2Settings) -> Callable[[Order], Method]:
     def make(order: Order) -> Method:
         settings, pool, used = order.settled(recipe), order.pool, order.surrogates
 
-        def plan(batches: Sequence[FaceBatch]) -> Deltas:
-            goals = _targets(pool, batches, used)
-            return Fawkes2(used, settings, targets=goals, dssim=order.dssim, seed=order.seed)
+        def plan(batches: Sequence[FaceBatch], people: torch.Tensor) -> Deltas:
+            goals = _targets(pool, batches, people, used)
+
+            def deltas(batch: FaceBatch) -> torch.Tensor:
+                aims = [goal[batch.photo.to(goal.device)] for goal in goals]
+                return Fawkes2(used, settings, targets=aims, dssim=order.dssim, seed=order.seed)(batch)
+
+            return deltas
 
         return order.method(plan, settings, pool.key, joint=True)
 
     return make
 
 
-def _targets(pool: Targets, batches: Sequence[FaceBatch], surrogates: Sequence[Recogniser]) -> list[torch.Tensor]:
-    """Choose a target for the person whom all batches show."""
+def _targets(
+    pool: Targets, batches: Sequence[FaceBatch], people: torch.Tensor, surrogates: Sequence[Recogniser]
+) -> list[torch.Tensor]:
+    """Choose a target for each person: what each photo is to look like, (photos, D) for each surrogate."""
     scenes = [Scene.of(batch, surrogates[0].template.device) for batch in batches]
     own = [torch.cat(parts) for parts in zip(*(embed(scene, surrogates) for scene in scenes), strict=True)]
-    return pool.farthest(own, surrogates)
+    photos = torch.cat([batch.photo.cpu() for batch in batches])
+    rows = [people[photos] == person for person in people.unique()]
+    chosen = pool.farthest([[part[some.to(part.device)] for part in own] for some in rows], surrogates)
+    goals = [part.new_zeros(len(people), part.shape[1]) for part in own]
+    for some, targets in zip(rows, chosen, strict=True):
+        for goal, target in zip(goals, targets, strict=True):
+            goal[photos[some].to(goal.device)] = target
+    return goals
 
 
 def _opom(order: Order) -> Method:

@@ -53,7 +53,7 @@ class Fawkes1(Recipe):
     Args:
         surrogates: the first is used.
         settings: see there.
-        target: float (D,), L2-normalised, the target's embedding.
+        target: float (N, D), or (D,) for all faces, L2-normalised: the embedding of each face's target.
         dssim: of the written face.
         seed: of every random draw.
 

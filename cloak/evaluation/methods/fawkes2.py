@@ -74,7 +74,8 @@ class Fawkes2(Recipe):
     Args:
         surrogates: at least one.
         settings: see there.
-        targets: float (D,), L2-normalised, the target's embedding for each surrogate.
+        targets: float (N, D), or (D,) for all faces, L2-normalised: the embedding of each face's target, for each
+            surrogate.
         dssim: of the written face.
         seed: of every random draw.
 
@@ -129,7 +130,7 @@ class Fawkes2(Recipe):
         return deltas - self.settings.rate * means / (1 - first**rate) / size, torch.stack([means, squares])
 
     def _term(self, embeddings: torch.Tensor, own: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return 1 - embeddings @ target + self.settings.itself * torch.relu((embeddings * own).sum(1))
+        return 1 - (embeddings * target).sum(1) + self.settings.itself * torch.relu((embeddings * own).sum(1))
 
     def _view(
         self, changed: torch.Tensor, scene: Scene, surrogate: Surrogate, draw: torch.Tensor | None

@@ -172,9 +172,9 @@ class Foreign:
         self.dssim = dssim
         self.seed = seed
 
-    def plan(self, batches: Sequence[FaceBatch]) -> Deltas:
+    def plan(self, batches: Sequence[FaceBatch], people: torch.Tensor) -> Deltas:
         """Plan to attack each face by itself."""
-        del batches
+        del batches, people
         return lambda batch: torch.cat([self._attack(batch, index) for index in range(len(batch))])
 
     def _attack(self, batch: FaceBatch, index: int) -> torch.Tensor:

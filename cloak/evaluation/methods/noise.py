@@ -15,7 +15,7 @@ GRAIN = 1.0
 """Standard deviation of the blur, pixels. White noise of single pixels and colours would not outlive a JPEG file."""
 
 
-def nothing(batches: Sequence[FaceBatch]) -> Deltas:  # noqa: ARG001 -- a plan
+def nothing(batches: Sequence[FaceBatch], people: torch.Tensor) -> Deltas:  # noqa: ARG001 -- a plan
     """Plan no change."""
     return lambda batch: torch.zeros_like(batch.crops)
 
@@ -34,4 +34,4 @@ def noise(seed: int) -> Plan:
         grey = blur(draw, gaussian(torch.tensor([GRAIN]), radius=4))
         return (grey / grey.std()).to(batch.crops) * SIZE * batch.masks.expand_as(batch.crops)
 
-    return lambda _batches: deltas
+    return lambda _batches, _people: deltas

@@ -7,7 +7,7 @@ import torch
 
 from cloak.attack import Scene, Surrogate, align
 from cloak.errors import ConfigError
-from cloak.evaluation.methods.base import Deltas, embed, reach
+from cloak.evaluation.methods.base import Deltas, embed, reach, rows_of
 from cloak.evaluation.methods.hull import nearest
 from cloak.evaluation.methods.recipe import Settings
 from cloak.evaluation.victims import ARCFACE
@@ -67,13 +67,16 @@ class Opom:
         self.dssim = dssim
         self.seed = seed
 
-    def __call__(self, batches: Sequence[FaceBatch]) -> Deltas:
-        """Find a person's mask; return what lays it on photos."""
+    def __call__(self, batches: Sequence[FaceBatch], people: torch.Tensor) -> Deltas:
+        """Find each person's mask; return what lays them on photos."""
         device = self.surrogates[0].template.device
-        scenes = [Scene.of(batch, device) for batch in batches]
-        mask = self.mask(scenes)
+        masks = {person: self.mask(_scenes(batches, people == person, device)) for person in people.unique().tolist()}
 
-        return lambda batch: self._laid(mask, Scene.of(batch, device))
+        def deltas(batch: FaceBatch) -> torch.Tensor:
+            worn = torch.stack([masks[person] for person in people[batch.photo.cpu()].tolist()])
+            return self._laid(worn, Scene.of(batch, device))
+
+        return deltas
 
     def mask(self, scenes: Sequence[Scene]) -> torch.Tensor:
         """Find the mask of the person that scenes show, float (3, SIDE, SIDE)."""
@@ -111,11 +114,17 @@ class Opom:
         return self.settings.eps * float(shares.mean())
 
     def _laid(self, mask: torch.Tensor, scene: Scene) -> torch.Tensor:
-        """Lay a mask (3, SIDE, SIDE) on the faces of a scene: float (N, 3, S, S)."""
+        """Lay a mask, (3, SIDE, SIDE), or one for each face, (N, 3, SIDE, SIDE), on the faces: float (N, 3, S, S)."""
         place = torch.tensor(ARCFACE, device=mask.device) + MARGIN
         to_frame = similarity(place.expand(len(scene.landmarks), -1, -1), scene.landmarks)
         masks = mask.expand(len(to_frame), -1, -1, -1)
         return warp(masks, to_frame, scene.crops.shape[-1], antialias=True) * scene.masks
+
+
+def _scenes(batches: Sequence[FaceBatch], chosen: torch.Tensor, device: torch.device) -> list[Scene]:
+    """Return scenes of the faces in chosen photos, bool (photos,)."""
+    rows = [(batch, chosen[batch.photo.cpu()].nonzero().flatten()) for batch in batches]
+    return [Scene.of(rows_of(batch, some.to(batch.crops.device), device), device) for batch, some in rows if len(some)]
 
 
 def _size(deltas: torch.Tensor) -> torch.Tensor:

@@ -62,24 +62,30 @@ class Targets:
                 digest.update(face.landmarks.float().numpy().tobytes())
         return digest.hexdigest()
 
-    def farthest(self, own: Sequence[torch.Tensor], surrogates: Sequence[Surrogate]) -> list[torch.Tensor]:
-        """Choose the person least like a person.
+    def farthest(
+        self, people: Sequence[Sequence[torch.Tensor]], surrogates: Sequence[Surrogate]
+    ) -> list[list[torch.Tensor]]:
+        """Choose the person least like a person, for each of several.
 
         Args:
-            own: the embeddings of all faces of the person, (N, D) for each surrogate.
+            people: of each person the embeddings of all faces, (N, D) for each surrogate.
             surrogates: that made them.
 
         Returns:
-            The mean of the chosen one's embeddings, L2-normalised, float (D,) for each surrogate.
+            For each person the mean of the chosen one's embeddings, L2-normalised, float (D,) for each surrogate.
         """
         pools = [self._means(surrogate) for surrogate in surrogates]
-        cosines = torch.stack([pool @ _mean(faces) for pool, faces in zip(pools, own, strict=True)])
-        chosen = int(cosines.mean(0).argmin())
-        return [pool[chosen] for pool in pools]
+        chosen = [_farthest(own, pools) for own in people]
+        return [[pool[index] for pool in pools] for index in chosen]
 
     @torch.no_grad()
     def _means(self, surrogate: Surrogate) -> torch.Tensor:
         return torch.stack([_mean(torch.cat([_embed(face, surrogate) for face in faces])) for faces in self.people])
+
+
+def _farthest(own: Sequence[torch.Tensor], pools: Sequence[torch.Tensor]) -> int:
+    cosines = torch.stack([pool @ _mean(faces) for pool, faces in zip(pools, own, strict=True)])
+    return int(cosines.mean(0).argmin())
 
 
 def _mean(embeddings: torch.Tensor) -> torch.Tensor:
