@@ -3,9 +3,13 @@
 Source: CompuServe, GIF89a, appendix F; TIFF 6.0, section 13.
 """
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 from cloak.image.fields import MOST, unpack
+
+_FULL = 4096
+_WINDOW = 32  # bytes out of which codes are taken one by one
+_PATIENCE = 24  # codes after a clear code, or strings in a table, for which unpacking many codes at once pays
 
 
 def ends_with(data: bytes, bits: int, pixels: int, *, tiff: bool = False) -> bool:
@@ -20,52 +24,108 @@ def ends_with(data: bytes, bits: int, pixels: int, *, tiff: bool = False) -> boo
         tiff: the first bit of a code is its highest, and codes grow one sooner.
     """
     clear = 1 << bits
-    sizes = [1] * clear + [0, 0]  # pixels of each string; the two special codes stand for none
-    before = total = 0
-    for code, position, width in _codes(data, bits, tiff=tiff):
-        if total >= pixels and code != clear + 1:
-            return False
-        if code == clear:
-            del sizes[clear + 2 :]
-            before = 0
-        elif code == clear + 1:
-            return _is_last(data, position + width, tiff=tiff) and total > 0
-        else:
-            if before and len(sizes) < 4096:
-                sizes.append(before + 1)
-            if code >= len(sizes):
-                return False
-            before = sizes[code]
-            total += before
-    return False
-
-
-def _codes(data: bytes, bits: int, *, tiff: bool) -> Iterator[tuple[int, int, int]]:
-    """Each code, where it begins, and how wide it is: that depends on how many came since the last clear code."""
-    clear, position, since = 1 << bits, 0, 0
+    walk = _Walk(data, clear, pixels, tiff, [1] * clear + [0, 0])
+    hasty = True  # whether the table was cleared early before
     while True:
-        known = clear + 2 + max(0, since - 1) + tiff
-        width = min(12, max(bits + 1, known.bit_length()))
-        room = (1 << width) - known if width < 12 else MOST
-        numbers = unpack(data, position, min(room, MOST), width, big=tiff)
-        if not numbers:
-            return
-        for number in numbers:
-            yield number, position, width
-            position += width
-            since += 1
-            if number == clear:
-                since = 0
-                if width > bits + 1:
+        few = clear + _PATIENCE if hasty else 2 * _PATIENCE
+        special = walk.few(few) if len(walk.sizes) < few else walk.many()
+        if special is None or walk.total - walk.last >= pixels:  # the end of the data, or pixels behind the last
+            return False
+        if special == clear + 1:
+            return walk.is_last() and walk.total > 0
+        if special == clear:
+            if walk.total >= pixels:
+                return False
+            hasty = len(walk.sizes) < clear + _PATIENCE
+            del walk.sizes[clear + 2 :]
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Where in the codes we are.
+
+    Attributes:
+        data: the codes.
+        clear: the code that empties the table.
+        pixels: that the picture has.
+        tiff: see `ends_with`.
+        sizes: pixels of each string; the two special codes stand for none. The last string is one that will be complete
+            with the next code, which may be its own.
+        position: the next bit.
+        total: pixels so far.
+        last: pixels of the last code.
+    """
+
+    data: bytes
+    clear: int
+    pixels: int
+    tiff: bool
+    sizes: list[int]
+    position: int = 0
+    total: int = 0
+    last: int = 0
+
+    @property
+    def width(self) -> int:
+        """Bits of the next code."""
+        return min(12, (len(self.sizes) - 1 + self.tiff).bit_length())
+
+    def few(self, most: int) -> int | None:
+        """Follow codes, one by one, until the table has so many strings; return as `many` does.
+
+        A table may be cleared meanwhile.
+        """
+        data, sizes, tiff, clear = self.data, self.sizes, self.tiff, self.clear
+        window = data[self.position // 8 : self.position // 8 + _WINDOW]
+        left = 8 * len(window) - self.position % 8
+        packed = int.from_bytes(window, "big" if tiff else "little") >> (0 if tiff else self.position % 8)
+        number = None
+        while len(sizes) < most and (width := (len(sizes) - 1 + tiff).bit_length()) <= left:
+            left -= width
+            if tiff:
+                number = packed >> left & (1 << width) - 1
+            else:
+                number = packed & (1 << width) - 1
+                packed >>= width
+            if number >= len(sizes):
+                return None
+            self.position += width
+            if size := sizes[number]:
+                sizes.append(size + 1)
+                self.total, self.last = self.total + size, size
+            elif number == clear and self.total < self.pixels:
+                del sizes[clear + 2 :]
+            else:
+                break
+        return number
+
+    def many(self) -> int | None:
+        """Follow codes of one width, up to a special one; return the last. None: the data ends, or one is unknown."""
+        width, sizes, known = self.width, self.sizes, len(self.sizes)
+        room = MOST if width == 12 else (1 << width) + 1 - self.tiff - known
+        number = None
+        try:
+            for number in unpack(self.data, self.position, min(MOST, room), width, big=self.tiff):
+                size = sizes[number]
+                if not size:
+                    self.position += width
                     break
+                sizes.append(size + 1)
+        except IndexError:
+            return None
+        added = sizes[known:]
+        self.position += width * len(added)
+        self.total += sum(added) - len(added)
+        self.last = added[-1] - 1 if added else self.last
+        del sizes[_FULL:]
+        return number
 
-
-def _is_last(data: bytes, position: int, *, tiff: bool) -> bool:
-    """Whether nothing but zero bits up to the end of the byte follow."""
-    if (position + 7) // 8 != len(data):
-        return False
-    unused = 8 * len(data) - position
-    return not data[-1] & ((1 << unused) - 1 if tiff else 0xFF00 >> unused & 0xFF)
+    def is_last(self) -> bool:
+        """Whether nothing but zero bits up to the end of the byte follow."""
+        if (self.position + 7) // 8 != len(self.data):
+            return False
+        unused = 8 * len(self.data) - self.position
+        return not self.data[-1] & ((1 << unused) - 1 if self.tiff else 0xFF00 >> unused & 0xFF)
 
 
 __all__ = ["ends_with"]
