@@ -2,11 +2,9 @@
 
 import resource
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 import torch
 
@@ -19,6 +17,7 @@ from cloak.evaluation.dataset import Cohort, Dataset, PhotoFile, Subject, cohort
 from cloak.evaluation.finders import Finder, open_finder
 from cloak.evaluation.methods import Targets
 from cloak.evaluation.observer import Observer
+from cloak.evaluation.progress import Progress, silent
 from cloak.evaluation.questions import Bench, strangers
 from cloak.evaluation.results import Results
 from cloak.evaluation.settings import EvaluationConfig
@@ -32,16 +31,11 @@ from cloak.names import shown
 from cloak.networks import Networks
 from cloak.photo import Face
 
-Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
-"""Given what is being done and how many times: what to call after each."""
-
 COMPARED = 40
 """Strangers by whom victims are compared with surrogates."""
 
 
-def evaluate(
-    config: EvaluationConfig, progress: Progress = lambda _label, _total: nullcontext(lambda: None)
-) -> Results:
+def evaluate(config: EvaluationConfig, progress: Progress = silent) -> Results:
     """Run the protocols and return what came of it; nothing is published, everything computed is kept.
 
     Raises:

@@ -24,6 +24,8 @@ from cloak.evaluation.engine.telling import document, sentences, warnings
 from cloak.evaluation.engine.wardrobe import Wardrobe
 from cloak.inspect import Harm, inspect
 
+from .tiny_onnx import write_onnx
+
 QUICK = replace(AttackConfig.preset(), steps=3)
 
 
@@ -105,6 +107,13 @@ def test_a_run_that_was_stopped_goes_on_and_protects_nothing_twice(people: Path,
     simulate(config(people, tmp_path), counting)
     assert protecting == [2, 0]
     assert all(path.stat().st_mtime_ns == time for path, time in notes.items())
+
+
+def test_too_few_people_for_a_threshold_are_said_before_anything_is_protected(people: Path, tmp_path: Path) -> None:
+    judge = write_onnx(tmp_path / "own.onnx")
+    with pytest.raises(DatasetError, match="3 people are too few to set a threshold for own"):
+        simulate(replace(config(people, tmp_path / "work"), recogniser=str(judge)))
+    assert not list((tmp_path / "work").glob("cloaks/*/*"))
 
 
 def test_cloaks_of_another_configuration_are_made_anew(people: Path, tmp_path: Path) -> None:

@@ -3,11 +3,10 @@
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
 
 import torch
 
@@ -25,15 +24,13 @@ from cloak.evaluation.engine.profiles import Published
 from cloak.evaluation.engine.searching import RANKED, made_up, searches
 from cloak.evaluation.engine.story import Chapter, Story
 from cloak.evaluation.engine.strangers import refuse_few
-from cloak.evaluation.engine.threshold import Threshold
+from cloak.evaluation.engine.threshold import Threshold, measurable, registered
 from cloak.evaluation.engine.wardrobe import Wardrobe, Worn
+from cloak.evaluation.progress import Progress, silent
 from cloak.files import check_folder
 from cloak.image.codec import decode
 from cloak.models import WITNESS, Profile, artifact, surrogates
 from cloak.names import shown
-
-Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
-"""Given what is being done and how many times: what to call after each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +80,7 @@ class SimulationConfig:
         return ProtectConfig(attack=attack, weights=self.weights, device=self.device, overwrite=True)
 
 
-def simulate(config: SimulationConfig, progress: Progress = lambda _label, _total: nullcontext(lambda: None)) -> Story:
+def simulate(config: SimulationConfig, progress: Progress = silent) -> Story:
     """Run a simulation.
 
     Raises:
@@ -111,6 +108,8 @@ class _Simulation:
         people = self._choose(dataset)
         if self.config.distractors:
             refuse_few(len(people))  # before the work
+        if registered(self.eyes.victim) is None and not measurable(len(people)):
+            raise self._unsettled(len(people))
         wardrobe = Wardrobe(self.work / "cloaks", self.config.protect)
         worn = self._protect(wardrobe, people)
         people = self._published(people, worn)
@@ -205,10 +204,7 @@ class _Simulation:
         probes = torch.stack([person.probe.embedding for person in people])
         threshold = clean.threshold()
         if threshold is None:
-            raise DatasetError(
-                f"{len(people)} people are too few to set a threshold for {self.eyes.victim.name}: add people, or use "
-                "a recogniser of `cloak models list`"
-            )
+            raise self._unsettled(len(people))
         strangers, crowd = torch.zeros(len(probes), 0), None
         if number := self.config.distractors:
             strangers, crowd = made_up(
@@ -223,6 +219,12 @@ class _Simulation:
             for name, one, was, now in zip(names, people, before, after, strict=True)
         ]
         return chapters, threshold, crowd
+
+    def _unsettled(self, people: int) -> DatasetError:
+        return DatasetError(
+            f"{people} people are too few to set a threshold for {self.eyes.victim.name}: add people, or use a "
+            "recogniser of `cloak models list`"
+        )
 
 
 def _public(people: Sequence[Wanted]) -> list[PhotoFile]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from cloak.evaluation.engine.strangers import RATES
-from cloak.evaluation.statistics import Impostors, Tail
+from cloak.evaluation.statistics import FEWEST_IMPOSTORS, Impostors, Tail
 from cloak.evaluation.victims import Victim
 from cloak.models import artifacts
 from cloak.models.registry import Task
@@ -46,6 +46,11 @@ def registered(victim: Victim) -> Threshold | None:
         if told.task is Task.RECOGNISER and told.sha256 == victim.weights and set(RATES) <= set(told.thresholds):
             return Threshold(cosines=told.thresholds)
     return None
+
+
+def measurable(people: int) -> bool:
+    """Say whether so many people are enough for a threshold at `FAR`, if every face is found."""
+    return people * (people - 1) // 2 * FAR >= FEWEST_IMPOSTORS
 
 
 def measured(faces: torch.Tensor) -> Threshold | None:
