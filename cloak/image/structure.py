@@ -231,23 +231,31 @@ def tiff_directory(data: memoryview, offset: int, *, little: bool) -> Directory:
     Raises:
         StructureError: the directory or a value lies outside the data, or a type is unknown.
     """
-    cursor = Cursor(data[offset:] if 0 < offset <= len(data) else data[:0], little=little)
+    order: Literal["little", "big"] = "little" if little else "big"
+    table = offset + 2
+    if not 0 < table <= len(data):
+        raise StructureError(f"TIFF directory at offset {offset} of {len(data)}")
+    end = table + 12 * int.from_bytes(data[offset:table], order)
+    if end > len(data):
+        raise StructureError(f"TIFF directory at offset {offset} reaches beyond the file")
     entries = []
-    for _ in range(cursor.uint(2)):
-        tag, kind, count = cursor.uint(2), cursor.uint(2), cursor.uint(4)
-        field = cursor.take(4)
+    layout = f"{'<' if little else '>'}HHII"
+    for field, (tag, kind, count, place) in enumerate(struct.iter_unpack(layout, data[table:end])):
         size = _WIDTHS.get(kind, 0) * count
         if kind not in _WIDTHS:
             raise StructureError(f"TIFF tag {tag} has unknown type {kind}")
         if size <= 4:
-            entries.append(Entry(tag, kind, field[:size], (0, 0)))
+            start = table + 12 * field + 8
+            entries.append(Entry(tag, kind, data[start : start + size], (0, 0)))
             continue
-        place = int.from_bytes(field, "little" if little else "big")
         if place + size > len(data):
             raise StructureError(f"TIFF tag {tag} lies outside the file")
         entries.append(Entry(tag, kind, data[place : place + size], (place, place + size)))
-    following = cursor.uint(4) if cursor.left >= 4 else 0
-    return Directory(tuple(entries), offset, offset + cursor.position, following, little)
+    following = 0
+    if end + 4 <= len(data):
+        end += 4
+        following = int.from_bytes(data[end - 4 : end], order)
+    return Directory(tuple(entries), offset, end, following, little)
 
 
 def tiff_directories(data: memoryview) -> Iterator[Directory]:

@@ -7,7 +7,6 @@ interface).
 
 import contextlib
 import mmap
-import tempfile
 from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -98,6 +97,8 @@ def preview(path: Path, keep: Keep | None = None) -> Plan:
     Raises:
         PhotoError: as `rewrite`.
     """
+    import tempfile  # noqa: PLC0415 -- takes longer than a small photo, and nothing else needs it
+
     with _opened(path) as source, tempfile.TemporaryFile() as file:
         planned = plan(source, keep)
         file.writelines(planned.blocks(source))

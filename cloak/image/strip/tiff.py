@@ -110,7 +110,8 @@ def plan(source: Source, keep: Keep) -> Plan:
 
 def _full(found: list[Directory], file: _File) -> list[Directory]:
     """The directories that are pages: not those of thumbnails, or without a picture."""
-    for directory in [*found, *(sub for each in found for sub in pointed_at(each, _SUB_DIRECTORIES))]:
+    seen: set[int] = set()
+    for directory in [*found, *(sub for each in found for sub in pointed_at(each, _SUB_DIRECTORIES, seen))]:
         if _RAW_TAGS & set(directory.entries) or directory.integer(_PHOTOMETRIC, 0) in _RAW_PHOTOS:
             raise UnsupportedPhotoError("TIFF: a camera's raw file (or DNG) is not supported: convert it to JPEG first")
     pages, small = [], []

@@ -142,10 +142,14 @@ def read(source: Source, order: str, offset: int) -> Directory:
     return directory
 
 
-def pointed_at(directory: Directory, tag: int) -> Iterator[Directory]:
-    """The directories that a tag points at, as far as they can be read: the first few."""
+def pointed_at(directory: Directory, tag: int, seen: set[int] | None = None) -> Iterator[Directory]:
+    """The directories that a tag points at, as far as they can be read: the first few, without those already seen."""
+    seen = set() if seen is None else seen
     try:
         for offset in directory.integers(tag)[:_MOST_POINTERS]:
+            if offset in seen:
+                continue
+            seen.add(offset)
             yield read(directory.source, directory.order, offset)
     except UnreadablePhotoError:
         return
