@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloak.cli.letters import letter_range
 from cloak.cli.progress import progress
 from cloak.errors import UsageError
 
@@ -128,7 +129,7 @@ def _config(
         conditions=_listed(conditions or "jpeg75"),
         split=Split(
             identities=identities,
-            letters=_range(letters),
+            letters=letter_range(letters),
             protected=protected,
             references=references,
             trainees=trainees,
@@ -141,15 +142,6 @@ def _config(
         seed=seed,
         names=name_people,
     )
-
-
-def _range(text: str | None) -> tuple[str, str] | None:
-    if not text:
-        return None
-    first, _, last = text.partition("-")
-    if len(first) != 1 or len(last or first) != 1:
-        raise UsageError(f"--names is one letter or two, such as N-Z, got {text!r}")
-    return first, last or first
 
 
 def _listed(text: str) -> tuple[str, ...]:

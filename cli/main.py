@@ -17,6 +17,7 @@ COMMANDS = {
     "models": ("cloak.cli.models", "Show, fetch and check the trained networks."),
     "protect": ("cloak.cli.protect", "Cloak the faces in photos and strip what the files say about you."),
     "strip": ("cloak.cli.strip", "Strip what photos' files say about you; the pictures stay as they are."),
+    "train": ("cloak.cli.train", "Train a network that makes cloaks in one pass."),
 }
 """Module, in which the command has its own name, and one line of help."""
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from cloak.attack.objectives import dodge
 from cloak.attack.projection import fit, project
-from cloak.attack.scene import Scene
+from cloak.attack.scene import Scene, normalised
 from cloak.attack.views import Surrogate, align, look
 from cloak.config import AttackConfig
 from cloak.errors import ConfigError
@@ -87,10 +87,10 @@ class Attack:
         Returns:
             new deltas, new momentum.
         """
-        momentum = self.config.momentum * momentum + _normalised(gradient * scene.unit, scene)
+        momentum = self.config.momentum * momentum + normalised(gradient * scene.unit, scene)
         # A change of this size everywhere, in units, has the DSSIM of the whole budget.
         size = rate * math.sqrt(2 * self.config.budget.dssim)
-        return deltas - size * scene.unit * _normalised(momentum, scene), momentum
+        return deltas - size * scene.unit * normalised(momentum, scene), momentum
 
     def project(self, deltas: torch.Tensor, scene: Scene) -> torch.Tensor:
         """Return deltas inside the budget."""
@@ -127,13 +127,6 @@ class Attack:
         rounds = -(-self.config.steps // count)
         order = [index for _ in range(rounds) for index in torch.randperm(count, generator=generator).tolist()]
         return order[: self.config.steps]
-
-
-def _normalised(values: torch.Tensor, scene: Scene) -> torch.Tensor:
-    """Scale values (N, 3, S, S) to a root mean square of 1 where each face may change."""
-    area = (scene.masks > 0).sum((1, 2, 3), keepdim=True).clamp_min(1) * values.shape[1]
-    size = (values.square().sum((1, 2, 3), keepdim=True) / area).sqrt()
-    return values / size.clamp_min(1e-12)
 
 
 def attack(batch: FaceBatch, surrogates: Sequence[Surrogate], config: AttackConfig) -> torch.Tensor:

@@ -75,6 +75,13 @@ class Scene:
         return (self.crops + deltas).clamp(0, 1)
 
 
+def normalised(values: torch.Tensor, scene: Scene) -> torch.Tensor:
+    """Scale values (N, 3, S, S) to a root mean square of 1 where each face may change."""
+    area = (scene.masks > 0).sum((1, 2, 3), keepdim=True).clamp_min(1) * values.shape[1]
+    size = (values.square().sum((1, 2, 3), keepdim=True) / area).sqrt()
+    return values / size.clamp_min(1e-12)
+
+
 def _between(limits: tuple[float, float], scales: torch.Tensor) -> torch.Tensor:
     """Go from the first limit, of deltas that are not enlarged, to the second, of those enlarged twice: float (N,)."""
     first, second = limits

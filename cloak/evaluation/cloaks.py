@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from cloak.evaluation.dataset import PhotoFile
-from cloak.evaluation.finders import central
 from cloak.evaluation.looks import looks
 from cloak.evaluation.methods import Method
+from cloak.faces.central import central
 from cloak.faces.detect import Detector
 from cloak.files import write
 from cloak.image.codec import decode, encode

@@ -186,7 +186,12 @@ class Split:
 
     def allows(self, name: str) -> bool:
         """Say whether somebody of this name may be protected."""
-        return self.letters is None or self.letters[0].upper() <= name[:1].upper() <= self.letters[1].upper()
+        return within(name, self.letters)
+
+
+def within(name: str, letters: tuple[str, str] | None) -> bool:
+    """Say whether a name starts with a letter in a range; all do if there is none."""
+    return letters is None or letters[0].upper() <= name[:1].upper() <= letters[1].upper()
 
 
 TARGETS = 30
@@ -218,14 +223,14 @@ def cohort(dataset: Dataset, split: Split, *, strangers: Sequence[Person] = ()) 
     least = split.protected + 1
     targets = _targets(strangers or people)
     people = tuple(person for person in people if person not in targets)
-    within = [person for person in people if split.allows(person.name)]
-    able = [person for person in within if len(person.photos) >= least]
+    allowed = [person for person in people if split.allows(person.name)]
+    able = [person for person in allowed if len(person.photos) >= least]
     if not able:
         raise DatasetError(
             f"nobody{' from ' + ' to '.join(split.letters) if split.letters else ''} has {least} photos "
             f"({split.protected} to protect and one to compare with): add photos, or ask for fewer protected ones"
         )
-    rich = [person for person in within if len(person.photos) >= TRAIN + TEST]
+    rich = [person for person in allowed if len(person.photos) >= TRAIN + TEST]
     chosen = [_subject(p, split.protected, split.references) for p in _spread(able, split.identities)]
     trainees = [_subject(p, TRAIN, TEST) for p in _spread(rich, split.trainees)]
     names = {subject.name for subject in (*chosen, *trainees)}

@@ -1,6 +1,6 @@
 """The detectors of an evaluation: they find and align faces as an engine would, not as the cloak did."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -75,14 +75,3 @@ def crop(pixels: torch.Tensor, face: Face) -> FaceCrop:
     last_x, last_y = min(width, int(right + margin) + 1), min(height, int(bottom + margin) + 1)
     corner = torch.tensor([first_x, first_y], dtype=torch.float32)
     return FaceCrop(pixels=pixels[:, first_y:last_y, first_x:last_x].clone(), landmarks=face.landmarks.float() - corner)
-
-
-def central(faces: Sequence[Face], pixels: torch.Tensor) -> Face | None:
-    """Return the face nearest the middle of a photo (3, H, W): whom a photo filed under a name most likely shows.
-
-    Larger faces count as nearer: distance in units of the face's size.
-    """
-    middle = torch.tensor([pixels.shape[2], pixels.shape[1]]) / 2
-    return min(
-        faces, key=lambda face: float((face.landmarks.mean(0) - middle).norm()) / max(face.size, 1.0), default=None
-    )

@@ -7,9 +7,10 @@ import torch
 
 from cloak.evaluation.conditions import CONDITIONS, NONE, VERSION
 from cloak.evaluation.dataset import PhotoFile
-from cloak.evaluation.finders import Finder, central, crop
+from cloak.evaluation.finders import Finder, crop
 from cloak.evaluation.store import Store
 from cloak.evaluation.victims import FaceCrop, Victim
+from cloak.faces.central import central
 from cloak.image.codec import decode
 
 _TOGETHER = 16

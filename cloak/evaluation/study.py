@@ -131,8 +131,9 @@ class _Study:
     def _targets(self, people: Cohort) -> Targets | None:
         """Return whom targeted methods choose from; None, for those that ship, if nobody is left for it."""
         observer = Observer(self.finder, self.store)
-        faces = [face for file in people.targets if (face := observer.look(file))]
-        return Targets([[face] for face in faces]) if faces else None
+        found = [(file, face) for file in people.targets if (face := observer.look(file))]
+        origin = repr((self.finder.key, [file.digest for file, _ in found]))
+        return Targets([[face] for _, face in found], origin) if found else None
 
     def _parts(self, people: Cohort) -> Iterable[Subject]:
         yield from people.subjects

@@ -27,8 +27,9 @@ import click
 import torch
 from detection import LANDMARKS, Sample, match, recalls, samples
 
-from cloak.evaluation.finders import Finder, central, open_finder
+from cloak.evaluation.finders import Finder, open_finder
 from cloak.evaluation.victims import ARCFACE
+from cloak.faces.central import central
 from cloak.faces.geometry import apply, compose, invert, similarity
 from cloak.image.codec import decode
 from cloak.photo import Face

@@ -31,8 +31,9 @@ from PIL import Image
 from cloak.attack import measure
 from cloak.cloaker import Cloaker
 from cloak.config import AttackConfig, ProtectConfig, Strength
-from cloak.evaluation.finders import Finder, central, open_finder
+from cloak.evaluation.finders import Finder, open_finder
 from cloak.evaluation.looks import square
+from cloak.faces.central import central
 from cloak.faces.frame import frame
 from cloak.faces.geometry import similarity, warp
 from cloak.image.codec import decode

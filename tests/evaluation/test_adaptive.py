@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from cloak.evaluation.adaptive import Denoiser, Example, Training, denoised, fine_tuned
-from cloak.evaluation.finders import YuNetFinder, central, crop
+from cloak.evaluation.finders import YuNetFinder, crop
 from cloak.evaluation.victims import FaceCrop, RegistryVictim
+from cloak.faces.central import central
 from cloak.image.codec import decode
 
 FEW = Training(steps=10, batch=2)

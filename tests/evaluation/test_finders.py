@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from cloak.errors import ShapeError, UsageError
-from cloak.evaluation.finders import central, crop, open_finder
+from cloak.evaluation.finders import crop, open_finder
+from cloak.faces.central import central
 from cloak.faces.geometry import similarity, warp
 from cloak.image.codec import decode
 from cloak.models import artifact

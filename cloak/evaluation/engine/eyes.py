@@ -8,8 +8,9 @@ import torch
 from cloak.errors import NoFaceError
 from cloak.evaluation.engine.database import StoredFace
 from cloak.evaluation.engine.thumbnails import thumbnail
-from cloak.evaluation.finders import Finder, central, crop, open_finder
+from cloak.evaluation.finders import Finder, crop, open_finder
 from cloak.evaluation.victims import Victim, open_victim
+from cloak.faces.central import central
 from cloak.models import WITNESS
 from cloak.photo import Face, Photo
 

@@ -22,15 +22,17 @@ class Targets:
 
     Args:
         people: the faces of each.
+        origin: what they were cut from and by what, for `key`: landmarks differ in the last digit from run to run.
 
     Raises:
         ConfigError: there is nobody, or somebody without a face.
     """
 
-    def __init__(self, people: Sequence[Sequence[FaceCrop]]) -> None:
+    def __init__(self, people: Sequence[Sequence[FaceCrop]], origin: str = "") -> None:
         if not people or not all(people):
             raise ConfigError("a targeted method needs at least one other person, with a face each: give it targets")
         self.people = tuple(tuple(faces) for faces in people)
+        self._origin = origin
 
     @classmethod
     def shipped(cls) -> "Targets":
@@ -53,8 +55,10 @@ class Targets:
 
     @cached_property
     def key(self) -> str:
-        """A hash of the faces."""
-        digest = hashlib.sha256()
+        """A hash of where the faces are from, or of the faces."""
+        digest = hashlib.sha256(self._origin.encode())
+        if self._origin:
+            return digest.hexdigest()
         for faces in self.people:
             digest.update(b"person")
             for face in faces:
