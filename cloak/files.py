@@ -74,10 +74,11 @@ def write(
     modified: int | None = None,
     sync: Sync = Sync.ALL,
 ) -> None:
-    """Write a file, whole or in pieces, by way of a temporary one in the same folder, synced and renamed.
+    """Write a file, whole or in pieces, which gets its name when it is complete and synced.
 
     Folders are created as needed. Whatever happens, `path` is the old file or the whole new one, and no temporary
-    file stays behind.
+    file stays behind: until it is complete the file has no name, where the system can do that. Elsewhere a
+    ``.cloak-*.part`` stays if the program is killed outright.
 
     Args:
         path: the file.
@@ -93,17 +94,16 @@ def write(
     refuse_existing(path, overwrite=overwrite)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary(path.parent) as (temporary, descriptor):
-            with os.fdopen(descriptor, "w+b") as file:
-                file.writelines([data] if isinstance(data, bytes) else data)
-                file.flush()
-                if check:
-                    check(file)
-                if sync is not Sync.NOTHING:
-                    os.fsync(file.fileno())
+        with _temporary(path.parent) as (temporary, file):
+            file.writelines([data] if isinstance(data, bytes) else data)
+            file.flush()
+            if check:
+                check(file)
+            if sync is not Sync.NOTHING:
+                os.fsync(file.fileno())
             if modified is not None:
-                os.utime(temporary, ns=(modified, modified))
-            _move(temporary, path, overwrite=overwrite)
+                os.utime(file.fileno() if os.utime in os.supports_fd else temporary, ns=(modified, modified))
+            _publish(temporary, file, path, overwrite=overwrite)
         if sync is Sync.ALL:
             sync_folder(path.parent)
     except OSError as error:
@@ -128,25 +128,59 @@ def check_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _temporary(folder) as (_, descriptor):
-            os.close(descriptor)
+        with _temporary(folder):
+            pass
     except OSError as error:
         raise OutputError(f"cannot write to {shown(folder)}: {_reason(error)}: name another folder with -o") from error
 
 
 @contextlib.contextmanager
-def _temporary(folder: Path) -> Iterator[tuple[Path, int]]:
-    """Create a file that nobody else has, with the user's usual permissions, and remove what is left of it."""
+def _temporary(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """Create a file that nobody else has, with the user's usual permissions, and remove what is left of it.
+
+    Yields the file, and the name that it has or may get.
+    """
     temporary = folder / f".cloak-{secrets.token_hex(8)}.part"
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(temporary, flags, 0o666)
+    descriptor = _unnamed(folder)
+    if descriptor is None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        descriptor = os.open(temporary, flags, 0o666)
     try:
-        yield temporary, descriptor
+        with os.fdopen(descriptor, "w+b") as file:
+            yield temporary, file
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _move(temporary: Path, path: Path, *, overwrite: bool) -> None:
+def _unnamed(folder: Path) -> int | None:
+    """Open a file without a name, which is gone with the program; None where the system or file system has none."""
+    if not hasattr(os, "O_TMPFILE") or not Path("/proc/self/fd").is_dir():
+        return None
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        # What is wrong with the folder itself is found, and said, by the usual way.
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return None
+
+
+def _name(file: BinaryIO, path: Path) -> None:
+    """Give a file without a name one, which must be free."""
+    # Only with a folder, which does not matter to a whole path, does Python follow the link to the file.
+    os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=file.fileno(), follow_symlinks=True)
+
+
+def _publish(temporary: Path, file: BinaryIO, path: Path, *, overwrite: bool) -> None:
+    """Give a complete file its name."""
+    if not temporary.exists():
+        if not overwrite or not os.path.lexists(path):
+            with contextlib.suppress(*([FileExistsError] if overwrite else [])):
+                _name(file, path)
+                return
+        _name(file, temporary)
+    elif os.name == "nt":
+        file.close()  # no renaming of open files there
     if overwrite:
         temporary.replace(path)
         return

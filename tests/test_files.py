@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path, PurePath
 
 import pytest
@@ -53,6 +55,35 @@ def test_a_file_given_twice_is_done_once(tmp_path):
     _touch(tmp_path / "a.jpg")
     found = find_photos([tmp_path, tmp_path / "a.jpg", tmp_path / "." / "a.jpg"], output=tmp_path / "out")
     assert len(found.sources) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="only Linux has files without names")
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_program_that_is_killed_while_writing_leaves_nothing_behind(tmp_path, overwrite):
+    (tmp_path / "old.jpg").write_bytes(b"old")
+    code = f"""
+import os, signal
+from pathlib import Path
+from cloak.files import write
+
+def pieces():
+    yield b"half" * 100_000
+    os.kill(os.getpid(), signal.SIGKILL)
+
+write(Path({str(tmp_path / "old.jpg" if overwrite else tmp_path / "new.jpg")!r}), pieces(), overwrite={overwrite})
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert [path.name for path in tmp_path.iterdir()] == ["old.jpg"]
+    assert (tmp_path / "old.jpg").read_bytes() == b"old"
+
+
+def test_files_are_written_where_there_are_none_without_names(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    for content in (b"first", b"second"):
+        write(tmp_path / "a.jpg", content, overwrite=True, modified=10**18)
+    write(tmp_path / "b.jpg", b"third")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.jpg": b"second", "b.jpg": b"third"}
+    assert (tmp_path / "a.jpg").stat().st_mtime_ns == 10**18
 
 
 def test_patterns_are_expanded_where_the_shell_did_not(tmp_path):

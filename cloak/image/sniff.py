@@ -10,15 +10,16 @@ _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", Container.PNG),
     (b"II*\0", Container.TIFF),
     (b"MM\0*", Container.TIFF),
+    (b"II+\0", Container.TIFF),
+    (b"MM\0+", Container.TIFF),
     (b"GIF87a", Container.GIF),
     (b"GIF89a", Container.GIF),
     (b"BM", Container.BMP),
     (b"\0\0\0\x0cjP  ", Container.JP2),
     (b"\xff\x4f\xff\x51", Container.JP2),
 )
+_BIG = frozenset({b"II+\0", b"MM\0+"})
 _KNOWN = (  # recognised so that the reason can be named
-    (b"II+\0", "a BigTIFF"),
-    (b"MM\0+", "a BigTIFF"),
     (b"\xff\x0a", "a JPEG XL"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL"),
     (b"8BPS", "a Photoshop file"),
@@ -59,8 +60,9 @@ def sniff(data: bytes) -> Container:
     if data[4:8] == b"ftyp":
         return _still(data)
     container = recognise(data)
-    if container in _UNDECODED:
-        raise UnsupportedPhotoError(f"{_UNDECODED[container]} is not supported: {READABLE}")
+    undecoded = "a BigTIFF" if data[:4] in _BIG else _UNDECODED.get(container)
+    if undecoded:
+        raise UnsupportedPhotoError(f"{undecoded} is not supported: {READABLE}")
     return container
 
 

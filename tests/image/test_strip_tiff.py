@@ -7,9 +7,9 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
-from cloak.errors import PhotoError, ResidueError, TooLargeError, UnsupportedPhotoError
+from cloak.errors import PhotoError, ResidueError, TooLargeError, UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image import blocks
 from cloak.image.icc import DISPLAY_P3
 from cloak.image.scan import scan
@@ -17,131 +17,43 @@ from cloak.image.strip.base import Keep, Memory
 from cloak.image.strip.tiff import plan
 
 from .contract import Case, Contract, frames, stripped, stripped_or_refused
-from .dirty import SECRET, dirty_tiff, dirty_webp, exif, iptc, jpeg, profile, scene, segment, xmp
-
-WIDTH, HEIGHT = 40, 24
-_SHORT, _LONG, _RATIONAL, _BYTES = 3, 4, 5, 7
-_WIDTHS = {1: 1, 2: 1, _SHORT: 2, _LONG: 4, _RATIONAL: 8, _BYTES: 1}
-RGB = scene(WIDTH, HEIGHT).tobytes()
-TEXT_TAGS = dict.fromkeys((269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 51234), (2, SECRET + b"\0"))
-STRIP_OFFSETS, STRIP_SIZES = 273, 279
-
-
-def values(kind, *numbers):
-    """A tag's value from numbers; the byte order is put in later."""
-    return kind, numbers
-
-
-def page(**changes):
-    """The tags of a page of RGB pixels in one strip."""
-    tags = {
-        256: values(_SHORT, WIDTH), 257: values(_SHORT, HEIGHT), 258: values(_SHORT, 8, 8, 8),
-        259: values(_SHORT, 1), 262: values(_SHORT, 2), 277: values(_SHORT, 3), 278: values(_SHORT, HEIGHT),
-    }  # fmt: skip
-    tags.update({int(name[1:]): value for name, value in changes.items() if value is not None})
-    return {tag: value for tag, value in tags.items() if changes.get(f"t{tag}", 0) is not None}
-
-
-def tiff(*pages, order="<", gap=b"", tail=b"", arrays=(STRIP_OFFSETS, STRIP_SIZES)):
-    """A TIFF file. A page is its tags and its strips, and directories by the tag that points at them."""
-    data = {"<": b"II*\0", ">": b"MM\0*"}[order] + bytes(4)
-    link = 4
-    for tags, strips, *subs in pages:
-        data += gap
-        offsets = []
-        for strip in strips:
-            data += bytes(len(data) % 2)
-            offsets.append(len(data))
-            data += strip
-        entries = {arrays[0]: values(_LONG, *offsets), arrays[1]: values(_LONG, *map(len, strips)), **tags}
-        for tag, sub in (subs[0] if subs else {}).items():
-            data += bytes(len(data) % 2)
-            entries[tag] = values(_LONG, len(data))
-            data = _with_directory(data, sub, order)[0]
-        data += bytes(len(data) % 2)
-        start = len(data)
-        data, following = _with_directory(data, entries, order)
-        data = data[:link] + struct.pack(f"{order}I", start) + data[link + 4 :]
-        link = following
-    return data + tail
-
-
-def _with_directory(data, tags, order):
-    start = len(data)
-    table, heap = struct.pack(f"{order}H", len(tags)), b""
-    place = start + 6 + 12 * len(tags)
-    for tag, (kind, given_value) in sorted(tags.items()):
-        value, count = given_value, len(given_value) // (2 if kind == _RATIONAL else 1)
-        if not isinstance(value, bytes):
-            value = struct.pack(f"{order}{len(value)}{'H' if kind == _SHORT else 'I'}", *value)
-        table += struct.pack(f"{order}HHI", tag, kind, count)
-        if len(value) > 4:
-            table += struct.pack(f"{order}I", place + len(heap))
-            heap += value + bytes(len(value) % 2)
-        else:
-            table += value.ljust(4, b"\0")
-    return data + table + bytes(4) + heap, start + len(table)
-
-
-def pillow(compression=None, mode="RGB", *, pages=1, **options):
-    """A TIFF file as a library writes it."""
-    pictures = [Image.fromarray(scene(60, 50)).rotate(7 * n).convert(mode) for n in range(pages)]
-    more = {"save_all": True, "append_images": pictures[1:]} if pages > 1 else {}
-    tags = TiffImagePlugin.ImageFileDirectory_v2()
-    for tag in (270, 305, 315):
-        tags[tag] = SECRET.decode()
-    tags.update(options)
-    buffer = io.BytesIO()
-    pictures[0].save(buffer, "TIFF", compression=compression, tiffinfo=tags, **more)
-    return buffer.getvalue()
-
-
-def with_jpeg(*, tables=b"", extra=b"", old=False, **changes):
-    """A page whose only strip is a JPEG file, with more segments in it."""
-    picture = jpeg(scene(WIDTH, HEIGHT), subsampling="4:4:4")
-    strip = picture[:2] + extra + picture[2:]
-    more = {"t347": (_BYTES, tables)} if tables else {}
-    more |= {"t513": values(_LONG, 8)} if old else {}
-    kind = values(_SHORT, 6 if old else 7)
-    tags = page(t259=kind, t262=values(_SHORT, 6), t530=values(_SHORT, 1, 1), **more, **changes)
-    return tiff((tags, [strip]))
-
-
-def lzw_strip():
-    data = pillow("tiff_lzw")
-    directory = int.from_bytes(data[4:8], "little")
-    found = {}
-    for start in range(
-        directory + 2, directory + 2 + 12 * int.from_bytes(data[directory : directory + 2], "little"), 12
-    ):
-        tag, kind, count, value = struct.unpack_from("<HHII", data, start)
-        found[tag] = value if kind == _LONG else value & 0xFFFF
-        assert tag != STRIP_OFFSETS or count == 1
-    return data[found[STRIP_OFFSETS] : found[STRIP_OFFSETS] + found[STRIP_SIZES]]
-
-
-def thumbnail():
-    return page(t254=values(_LONG, 1), t256=values(_SHORT, 8), t257=values(_SHORT, 6)), [SECRET * 14 + b"1234"]
-
-
-def packed(strip, compression):
-    return {"t259": values(_SHORT, compression)}, [strip]
-
-
-LZW_PAGE = page(t256=values(_SHORT, 60), t257=values(_SHORT, 50), t278=values(_SHORT, 50), t259=values(_SHORT, 5))
-DEFLATED = page(t259=values(_SHORT, 8)), [zlib.compress(RGB)]
-PACKED = b"".join(b"\x77" + RGB[start : start + 120] for start in range(0, len(RGB), 120))
-DETAILS = {0x9003: (2, b"2026:05:01 12:00:00\0"), 0xA431: (2, SECRET + b"\0")}
-PLACE = {1: (2, b"N\0"), 2: values(_RATIONAL, 51, 1, 28, 1, 40, 1)}
-TILED = page(t322=values(_SHORT, 32), t323=values(_SHORT, 16), t278=None)
-TILES = [bytes((n * 40 + x) % 256 for x in range(32 * 16 * 3)) for n in range(4)]
-HALF = {278: values(_SHORT, HEIGHT // 2)}
-HALVES = [RGB[: len(RGB) // 2], RGB[len(RGB) // 2 :]]
+from .dirty import SECRET, dirty_tiff, dirty_webp, exif, iptc, profile, scene, segment, xmp
+from .tiff_files import (
+    BYTES,
+    DEFLATED,
+    DETAILS,
+    HALF,
+    HALVES,
+    HEIGHT,
+    LONG,
+    LONG8,
+    LZW_PAGE,
+    PACKED,
+    PLACE,
+    RATIONAL,
+    RGB,
+    SHORT,
+    STRIP_OFFSETS,
+    TEXT_TAGS,
+    TILED,
+    TILES,
+    WIDTH,
+    lzw_strip,
+    page,
+    pillow,
+    thumbnail,
+    tiff,
+    values,
+    with_jpeg,
+)
 
 
 def full(data):
     """The pages that are no thumbnails."""
     return [shown for shown in frames(data) if shown[0] == (WIDTH, HEIGHT)]
+
+
+BIG = page(t256=values(LONG8, WIDTH), t257=values(LONG8, HEIGHT), t278=values(LONG8, HEIGHT // 2))
 
 
 class TestTiff(Contract):
@@ -151,6 +63,9 @@ class TestTiff(Contract):
         Case("turned", dirty_tiff(6), [blocks.OWNER]),
         Case("texts", tiff((page() | TEXT_TAGS, [RGB])), [blocks.TEXT, blocks.DEVICE, "private tags"]),
         Case("big-endian", tiff((page() | TEXT_TAGS, [RGB]), order=">"), [blocks.TEXT, blocks.DEVICE]),
+        Case("BigTIFF", tiff((page() | TEXT_TAGS, [RGB]), big=True), [blocks.TEXT, blocks.DEVICE, "private tags"]),
+        Case("BigTIFF, wide", tiff((BIG | TEXT_TAGS, HALVES), big=True), [blocks.TEXT]),
+        Case("BigTIFF, pages", tiff((page(), [RGB + SECRET]), thumbnail(), big=True), [blocks.THUMBNAIL], shown=full),
         Case("EXIF", tiff((page(), [RGB], {34665: DETAILS})), [blocks.EXIF, blocks.WHEN, blocks.SERIAL]),
         Case("GPS", tiff((page(), [RGB], {34853: PLACE})), [blocks.GPS], (b"\x33\0\0\0\1\0\0\0\x1c",)),
         Case("sub-directory", tiff((page(), [RGB], {330: page() | TEXT_TAGS})), [blocks.THUMBNAIL]),
@@ -164,7 +79,7 @@ class TestTiff(Contract):
         Case("tiles", tiff((TILED, [*TILES[:3], TILES[3] + SECRET]), arrays=(324, 325)), [blocks.STRAY]),
         Case("deflated", tiff((DEFLATED[0], [DEFLATED[1][0] + SECRET])), [blocks.STRAY]),
         Case("LZW", tiff((LZW_PAGE, [lzw_strip() + SECRET])), [blocks.STRAY]),
-        Case("packed", tiff((page(t259=values(_SHORT, 32773)), [PACKED + SECRET])), [blocks.STRAY]),
+        Case("packed", tiff((page(t259=values(SHORT, 32773)), [PACKED + SECRET])), [blocks.STRAY]),
         Case("LZMA", pillow("lzma"), [blocks.TEXT, blocks.OWNER]),
         Case("fax", pillow("group4", "1"), [blocks.TEXT, blocks.OWNER]),
         Case("palette", pillow(mode="P"), [blocks.TEXT]),
@@ -174,7 +89,7 @@ class TestTiff(Contract):
         Case("JPEG", with_jpeg(extra=segment(0xE1, b"Exif\0\0" + exif())), [blocks.GPS, blocks.TEXT]),
         Case("JPEG tables", with_jpeg(tables=b"\xff\xd8" + segment(0xFE, SECRET) + b"\xff\xd9")),
         Case("old JPEG", with_jpeg(old=True, extra=segment(0xFE, SECRET)), [blocks.TEXT]),
-        Case("equal strips", tiff((page(t278=values(_SHORT, 12)) | TEXT_TAGS, [HALVES[0]] * 2)), [blocks.TEXT]),
+        Case("equal strips", tiff((page(t278=values(SHORT, 12)) | TEXT_TAGS, [HALVES[0]] * 2)), [blocks.TEXT]),
         Case("sizes left out", tiff((page() | TEXT_TAGS, [RGB]), arrays=(STRIP_OFFSETS, 60000)), [blocks.TEXT]),
     )  # fmt: skip
 
@@ -194,7 +109,7 @@ def test_all_pages_stay_and_only_thumbnails_go():
 
 def test_of_a_resolution_only_the_shape_of_a_pixel_stays():
     def resolution(across, down, unit=2):
-        tags = {282: values(_RATIONAL, across, 10), 283: values(_RATIONAL, down, 10), 296: values(_SHORT, unit)}
+        tags = {282: values(RATIONAL, across, 10), 283: values(RATIONAL, down, 10), 296: values(SHORT, unit)}
         return stripped(tiff((page() | tags, [RGB])))
 
     plain = stripped(tiff((page(), [RGB])))[0]
@@ -208,15 +123,15 @@ def test_of_a_resolution_only_the_shape_of_a_pixel_stays():
 
 def test_a_webp_picture_in_a_strip_is_stripped_as_well():
     strip = dirty_webp(1, scene(WIDTH, HEIGHT))
-    written, planned = stripped(tiff((page(t259=values(_SHORT, 50001)), [strip])))
+    written, planned = stripped(tiff((page(t259=values(SHORT, 50001)), [strip])))
     assert blocks.GPS in planned.removed
     assert SECRET not in written
 
 
 def test_strips_that_several_parts_share_are_written_once():
-    once = page(t278=values(_SHORT, 12)) | {
-        273: values(_LONG, 8, 8),
-        279: values(_LONG, len(HALVES[0]), len(HALVES[0])),
+    once = page(t278=values(SHORT, 12)) | {
+        273: values(LONG, 8, 8),
+        279: values(LONG, len(HALVES[0]), len(HALVES[0])),
     }
     written, _ = stripped(tiff((once, [HALVES[0]])))
     assert len(written) < len(HALVES[0]) + 300
@@ -228,8 +143,8 @@ def test_old_lzw_codes_are_followed_too():
     codes = [256, *(n % 250 for n in range(100)), 257]
     bits = sum(code << 9 * place for place, code in enumerate(codes))
     strip = bits.to_bytes((9 * len(codes) + 7) // 8, "little")
-    small = page(t256=values(_SHORT, 100), t257=values(_SHORT, 1), t278=values(_SHORT, 1), t258=values(_SHORT, 8),
-                 t259=values(_SHORT, 5), t262=values(_SHORT, 1), t277=values(_SHORT, 1))  # fmt: skip
+    small = page(t256=values(SHORT, 100), t257=values(SHORT, 1), t278=values(SHORT, 1), t258=values(SHORT, 8),
+                 t259=values(SHORT, 5), t262=values(SHORT, 1), t277=values(SHORT, 1))  # fmt: skip
     written, planned = stripped(tiff((small, [strip + SECRET])))
     assert planned.removed == (blocks.STRAY,)
     assert strip in written
@@ -239,16 +154,44 @@ def test_old_lzw_codes_are_followed_too():
     ("data", "reason"),
     [
         (tiff((page() | {50706: (1, b"\1\4\0\0")}, [RGB])), "raw"),
-        (tiff((page(t262=values(_SHORT, 32803)), [RGB])), "raw"),
-        (tiff((page(t259=values(_SHORT, 34892)), [RGB])), "34892"),
-        (tiff((page(t259=values(_SHORT, 6), t278=values(_SHORT, 12)), HALVES)), "old kind"),
-        (tiff((page(t254=values(_LONG, 1)), [RGB], {330: page()})), "thumbnails"),
-        (b"II+\0\x08\0\0\0" + bytes(40), "BigTIFF"),
+        (tiff((page(t262=values(SHORT, 32803)), [RGB])), "raw"),
+        (tiff((page(t259=values(SHORT, 34892)), [RGB])), "34892"),
+        (tiff((page(t259=values(SHORT, 6), t278=values(SHORT, 12)), HALVES)), "old kind"),
+        (tiff((page(t254=values(LONG, 1)), [RGB], {330: page()})), "thumbnails"),
     ],
 )
 def test_what_cannot_be_rewritten_is_named(data, reason):
     with pytest.raises(UnsupportedPhotoError, match=reason):
         stripped(data)
+
+
+def test_a_big_tiff_is_written_as_a_tiff_with_the_same_pages():
+    pages = (BIG | TEXT_TAGS, HALVES, {34665: DETAILS}), DEFLATED
+    for order in "<>":
+        written, planned = stripped(tiff(*pages, order=order, big=True))
+        assert written == stripped(tiff(*pages, order=order))[0]
+        assert blocks.SERIAL in planned.removed
+        assert written[:4] in {b"II*\0", b"MM\0*"}
+
+
+@pytest.mark.parametrize(
+    "head", [b"II+\0", b"II+\0\x04\0\0\0", b"II+\0\x08\0\1\0", b"II+\0\0\x08\0\0", b"MM\0+\x08\0\0\0"]
+)
+def test_a_big_tiff_with_offsets_of_another_size_is_refused(head):
+    data = tiff((page(), [RGB]), big=True)
+    with pytest.raises(UnreadablePhotoError):
+        stripped(head + data[len(head) :] if len(head) == 8 else head)
+
+
+def test_sizes_that_overflow_in_a_big_tiff_are_refused():
+    data = tiff((page(), [RGB]), big=True)
+    directory = int.from_bytes(data[8:16], "little")
+    for place, size in ((8, 8), (directory, 8), (directory + 8 + 4, 8)):
+        for number in (1 << 63, (1 << 64) - 1, 1 << 40):
+            stripped_or_refused(data[:place] + struct.pack("<Q", number) + data[place + size :])
+    for tag in (256, 257, 273, 277, 278):
+        with pytest.raises(PhotoError):
+            stripped(tiff((page() | {tag: values(LONG8, 1 << 62)}, [RGB]), big=True))
 
 
 def loop(offset):
@@ -265,18 +208,18 @@ def loop(offset):
         b"II*\0\x08\0\0\0\xff\xff",
         tiff(({}, [])),
         tiff((page(t256=None), [RGB])),
-        tiff((page(t256=values(_LONG, 0xFFFFFFFF), t257=values(_LONG, 0xFFFFFFFF)), [RGB])),
-        tiff((page(t277=values(_LONG, 0xFFFFFFFF)), [RGB])),
-        tiff((page(t278=values(_LONG, 1)), [RGB])),
-        tiff((page(t258=values(_SHORT, 0)), [RGB])),
-        tiff((page(t262=values(_SHORT, 3), t320=values(_SHORT, 1)), [RGB])),
+        tiff((page(t256=values(LONG, 0xFFFFFFFF), t257=values(LONG, 0xFFFFFFFF)), [RGB])),
+        tiff((page(t277=values(LONG, 0xFFFFFFFF)), [RGB])),
+        tiff((page(t278=values(LONG, 1)), [RGB])),
+        tiff((page(t258=values(SHORT, 0)), [RGB])),
+        tiff((page(t262=values(SHORT, 3), t320=values(SHORT, 1)), [RGB])),
         tiff((DEFLATED[0], [zlib.compress(bytes(10_000_000))])),
         tiff((DEFLATED[0], [zlib.compress(RGB)[:-9]])),
-        tiff((page(t259=values(_SHORT, 32773)), [PACKED[:-1]])),
+        tiff((page(t259=values(SHORT, 32773)), [PACKED[:-1]])),
         tiff((LZW_PAGE, [lzw_strip()[:-9]])),
-        tiff((page(t322=values(_SHORT, 0), t323=values(_SHORT, 16)), [RGB]), arrays=(324, 325)),
+        tiff((page(t322=values(SHORT, 0), t323=values(SHORT, 16)), [RGB]), arrays=(324, 325)),
         with_jpeg(tables=b"\xff\xd8\xff\xc4"),
-        tiff((page(t259=values(_SHORT, 4)) | {273: values(_LONG, 1 << 20)}, [RGB]), arrays=(STRIP_OFFSETS, 60000)),
+        tiff((page(t259=values(SHORT, 4)) | {273: values(LONG, 1 << 20)}, [RGB]), arrays=(STRIP_OFFSETS, 60000)),
     ],
 )  # fmt: skip
 def test_what_is_no_picture_is_refused(data):
@@ -285,9 +228,7 @@ def test_what_is_no_picture_is_refused(data):
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked():
-    huge = page(
-        t256=values(_LONG, 60_000), t257=values(_LONG, 60_000), t278=values(_LONG, 60_000), t259=values(_SHORT, 8)
-    )
+    huge = page(t256=values(LONG, 60_000), t257=values(LONG, 60_000), t278=values(LONG, 60_000), t259=values(SHORT, 8))
     with pytest.raises(TooLargeError):
         stripped(tiff((huge, [zlib.compress(RGB)])))
 
@@ -305,9 +246,9 @@ def test_directories_in_a_circle_end_where_it_closes():
 def test_directories_and_strips_that_overlap_do_not_multiply():
     chain = b"".join(struct.pack("<H12xI", 1, 8 + 18 * (n + 1)) for n in range(10_000))
     stripped_or_refused(b"II*\0\x08\0\0\0" + chain)
-    many = page(t257=values(_LONG, 2000), t278=values(_SHORT, 1)) | {
-        273: values(_LONG, *range(8, 2008)),
-        279: values(_LONG, *[120] * 2000),
+    many = page(t257=values(LONG, 2000), t278=values(SHORT, 1)) | {
+        273: values(LONG, *range(8, 2008)),
+        279: values(LONG, *[120] * 2000),
     }
     with pytest.raises(PhotoError, match="overlap"):
         stripped(tiff((many, [bytes(3000)])))
@@ -318,16 +259,16 @@ def test_directories_and_strips_that_overlap_do_not_multiply():
     [
         tiff((page(), [RGB]), gap=b"xx"),
         tiff((page(), [RGB]), tail=b"\0\0"),
-        tiff((page() | {254: values(_LONG, 1)}, [RGB])),
-        tiff((page() | {274: values(_SHORT, 9)}, [RGB])),
-        tiff((page() | {282: values(_RATIONAL, 72, 1)}, [RGB])),
+        tiff((page() | {254: values(LONG, 1)}, [RGB])),
+        tiff((page() | {274: values(SHORT, 9)}, [RGB])),
+        tiff((page() | {282: values(RATIONAL, 72, 1)}, [RGB])),
         tiff((page() | {34675: (7, profile())}, [RGB])),
         tiff((page() | {347: (7, b"\xff\xd8\xff\xd9")}, [RGB])),
-        tiff((page() | {320: values(_SHORT, *[0] * 768)}, [RGB])),
+        tiff((page() | {320: values(SHORT, *[0] * 768)}, [RGB])),
         tiff((page(), [RGB + b"x"])),
         tiff((DEFLATED[0], [DEFLATED[1][0] + b"x"])),
         tiff((LZW_PAGE, [lzw_strip() + b"x"])),
-        tiff((page(t259=values(_SHORT, 32773)), [PACKED + b"x"])),
+        tiff((page(t259=values(SHORT, 32773)), [PACKED + b"x"])),
         with_jpeg(extra=segment(0xFE, b"x")),
     ],
 )
@@ -340,16 +281,16 @@ def test_the_second_reader_finds_what_does_not_belong(data):
 STRUCTURAL = st.sampled_from([254, 258, 259, 262, 277, 278, 284, 317, 320, 322, 338, 347, 530])
 TAGS = st.dictionaries(
     st.integers(1, 65535) | STRUCTURAL,
-    st.tuples(st.sampled_from([1, 2, _BYTES]), st.binary(max_size=40))
-    | st.builds(values, st.just(_SHORT), st.integers(0, 65535)),
+    st.tuples(st.sampled_from([1, 2, BYTES]), st.binary(max_size=40))
+    | st.builds(values, st.just(SHORT), st.integers(0, 65535)),
     max_size=6,
 )
 
 
 @settings(max_examples=80, deadline=None)
-@given(tags=TAGS, order=st.sampled_from("<>"))
-def test_no_tags_crash_it_or_leave_anything(tags, order):
-    data = tiff((page() | tags, [RGB]), order=order)
+@given(tags=TAGS, order=st.sampled_from("<>"), big=st.booleans())
+def test_no_tags_crash_it_or_leave_anything(tags, order, big):
+    data = tiff((page() | tags, [RGB]), order=order, big=big)
     written = stripped_or_refused(data, ())
     if written:
         assert len(written) < len(data) + 60

@@ -1,6 +1,6 @@
-"""Read the directories of a TIFF file of any size, value by value, as leniently as its readers do.
+"""Read the directories of a TIFF or BigTIFF file of any size, value by value, as leniently as its readers do.
 
-Source: TIFF 6.0, section 2.
+Source: TIFF 6.0, section 2; the BigTIFF design of libtiff.
 """
 
 import struct
@@ -10,11 +10,48 @@ from dataclasses import dataclass, field
 from cloak.errors import UnreadablePhotoError
 from cloak.image.strip.base import Source
 
-WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """Bytes of each data type."""
-_CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 7: "B"}
+_CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 7: "B", 16: "Q", 17: "q", 18: "Q"}
 _MOST_POINTERS = 8
 _RATIONAL, _SIGNED_RATIONAL, _FLOAT, _DOUBLE = 5, 10, 11, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the structure itself is written.
+
+    Attributes:
+        order: "<" or ">".
+        counts: the `struct` code of the number of entries in a directory.
+        places: of offsets, and of the number of values.
+    """
+
+    order: str
+    counts: str = "H"
+    places: str = "I"
+
+    @property
+    def inline(self) -> int:
+        """Bytes of a value that fits into its entry."""
+        return struct.calcsize(self.places)
+
+    def number(self, source: Source, offset: int, code: str) -> int:
+        """One number of the structure.
+
+        Raises:
+            UnreadablePhotoError: it lies outside the file.
+        """
+        (number,) = struct.unpack(f"{self.order}{code}", source.read(offset, struct.calcsize(code)))
+        return int(number)
+
+
+_FORMS = {
+    b"II*\0": Form("<"),
+    b"MM\0*": Form(">"),
+    b"II+\0\x08\0\0\0": Form("<", "Q", "Q"),
+    b"MM\0+\0\x08\0\0": Form(">", "Q", "Q"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +69,29 @@ class Directory:
 
     Attributes:
         source: the file.
-        order: "<" or ">".
+        form: how it is written.
         entries: by tag; of two with one tag, the first.
         offset: where it is.
         following: offset of the next one, 0 for none.
+        own: bytes of the directory itself.
     """
 
     source: Source
-    order: str
+    form: Form
     offset: int
     entries: dict[int, Entry] = field(default_factory=dict)
     following: int = 0
+    own: int = 0
+
+    @property
+    def order(self) -> str:
+        """The byte order, "<" or ">"."""
+        return self.form.order
 
     @property
     def end(self) -> int:
         """Offset after the last byte of the directory and its values."""
-        own = self.offset + 6 + 12 * len(self.entries)
+        own = self.offset + self.own
         return max([own, *(entry.offset + entry.count * WIDTHS.get(entry.kind, 0) for entry in self.entries.values())])
 
     def has(self, tag: int) -> bool:
@@ -105,40 +149,41 @@ def directories(source: Source) -> tuple[str, list[Directory]]:
         UnreadablePhotoError: no TIFF header, or a directory lies outside the file.
     """
     head = source.read(0, 8)
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(head[:4])
-    if order is None:
-        raise damaged(f"it starts with {head[:4].hex(' ')}")
-    (offset,) = struct.unpack(f"{order}I", head[4:])
+    form = _FORMS.get(head[:4]) or _FORMS.get(head)
+    if form is None:
+        raise damaged(f"it starts with {head.hex(' ')}")
+    offset = form.number(source, form.inline, form.places)
     found: list[Directory] = []
     seen: set[int] = set()
     budget = source.size  # directories that overlap would be read again and again
     while offset and offset not in seen:
         seen.add(offset)
-        directory = read(source, order, offset)
-        budget -= 2 + 12 * len(directory.entries)
+        directory = read(source, form, offset)
+        budget -= directory.own
         if budget < 0:
             raise damaged("directories that overlap")
         found.append(directory)
         offset = directory.following
-    return order, found
+    return form.order, found
 
 
-def read(source: Source, order: str, offset: int) -> Directory:
+def read(source: Source, form: Form, offset: int) -> Directory:
     """Read one directory.
 
     Raises:
         UnreadablePhotoError: it lies outside the file.
     """
-    directory = Directory(source, order, offset)
-    (count,) = struct.unpack(f"{order}H", source.read(offset, 2))
-    table = source.read(offset + 2, 12 * count)
-    for number, (tag, kind, values, place) in enumerate(struct.iter_unpack(f"{order}HHII", table)):
-        if values * WIDTHS.get(kind, 0) <= 4:
-            place = offset + 2 + 12 * number + 8  # noqa: PLW2901 -- the value is in the entry itself
+    directory = Directory(source, form, offset)
+    layout = f"{form.order}HH{form.places}{form.places}"
+    size, start = struct.calcsize(layout), offset + struct.calcsize(form.counts)
+    end = start + size * form.number(source, offset, form.counts)
+    for number, (tag, kind, values, place) in enumerate(struct.iter_unpack(layout, source.read(start, end - start))):
+        if values * WIDTHS.get(kind, 0) <= form.inline:
+            place = start + size * (number + 1) - form.inline  # noqa: PLW2901 -- the value is in the entry itself
         directory.entries.setdefault(tag, Entry(kind, values, place))
-    end = offset + 2 + 12 * count
-    if end + 4 <= source.size:
-        (directory.following,) = struct.unpack(f"{order}I", source.read(end, 4))
+    if end + form.inline <= source.size:
+        directory.following = form.number(source, end, form.places)
+    directory.own = end + form.inline - offset
     return directory
 
 
@@ -150,7 +195,7 @@ def pointed_at(directory: Directory, tag: int, seen: set[int] | None = None) -> 
             if offset in seen:
                 continue
             seen.add(offset)
-            yield read(directory.source, directory.order, offset)
+            yield read(directory.source, directory.form, offset)
     except UnreadablePhotoError:
         return
 
