@@ -12,7 +12,11 @@ from fractions import Fraction
 from cloak.inspect.text import decoded
 
 _CODES = {1: "B", 2: "s", 3: "H", 4: "I", 5: "II", 6: "b", 7: "s", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 13: "I"}
+_CODES |= {16: "Q", 17: "q", 18: "Q"}
 _WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_BIG_WIDTHS = _WIDTHS | {16: 8, 17: 8, 18: 8}
+_INTEGERS = frozenset({1, 3, 4, 6, 8, 9, 13, 16, 17, 18})
+_BIG = frozenset({b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0"})
 _MOST_NUMBERS = 64
 _MOST_DIRECTORIES = 100
 
@@ -28,7 +32,7 @@ class Tag:
         directory: "main", "exif", "gps", "interop", "sub".
         page: which of the main directories it is, or belongs to, from 0.
         number: which tag.
-        kind: TIFF data type, 1 to 13.
+        kind: TIFF data type, 1 to 13; 16 to 18 in a BigTIFF, too.
         value: its raw bytes.
         offset: where they start in the block.
         little: byte order.
@@ -58,7 +62,7 @@ class Tag:
 
     def integer(self) -> int:
         """The first number; -1 for none."""
-        return int(next(iter(self._unpacked()), -1)) if self.kind in {1, 3, 4, 6, 8, 9, 13} else -1
+        return int(next(iter(self._unpacked()), -1)) if self.kind in _INTEGERS else -1
 
     def fractions(self) -> tuple[Fraction | None, ...]:
         """A rational value; None for each fraction without a denominator."""
@@ -69,33 +73,34 @@ class Tag:
         return tuple(Fraction(int(above), int(below)) if below else None for above, below in pairs)
 
     def _unpacked(self) -> tuple[int | float, ...]:
-        width, code = _WIDTHS[self.kind], _CODES[self.kind]
+        width, code = _BIG_WIDTHS[self.kind], _CODES[self.kind]
         count = min(len(self.value) // width, _MOST_NUMBERS)
         return struct.unpack(f"{'<' if self.little else '>'}{code * count}", self.value[: width * count])
 
 
 def walk(block: memoryview) -> Iterator[Tag]:
-    """Yield the tags of all directories behind a TIFF header; each directory once, whatever points at it."""
+    """Yield the tags of all directories behind a TIFF or BigTIFF header; each once, whatever points at it."""
     order = {b"II": True, b"MM": False}.get(bytes(block[:2]))
     if order is None or len(block) < 10:
         return
-    waiting = [("main", _uint(block, 4, 4, little=order), 0)]
+    big = bytes(block[:8]) in _BIG
+    waiting = [("main", _uint(block, 8 if big else 4, 8 if big else 4, little=order), 0)]
     seen: set[int] = set()
     while waiting and len(seen) < _MOST_DIRECTORIES:
         name, offset, page = waiting.pop(0)
         if offset in seen or not 0 < offset < len(block):
             continue
         seen.add(offset)
-        for tag in directory(block, offset, little=order, name=name, page=page):
+        for tag in directory(block, offset, little=order, name=name, page=page, big=big):
             yield tag
-            if tag.number in _POINTERS and tag.kind in {3, 4, 9, 13}:
+            if tag.number in _POINTERS and tag.kind in {3, 4, 9, 13, 16, 18}:
                 waiting += [(_POINTERS[tag.number], int(place), page) for place in tag.numbers()[:16]]
         if name == "main":
-            waiting.append(("main", following(block, offset, little=order), page + 1))
+            waiting.append(("main", _following(block, offset, little=order, big=big), page + 1))
 
 
 def directory(
-    block: memoryview, offset: int, *, little: bool, name: str = "main", page: int = 0, base: int = 0
+    block: memoryview, offset: int, *, little: bool, name: str = "main", page: int = 0, base: int = 0, big: bool = False
 ) -> Iterator[Tag]:
     """Yield those entries of one directory that lie within the block.
 
@@ -106,19 +111,24 @@ def directory(
         name: what to call it.
         page: see `Tag`.
         base: what is added to offsets of values.
+        big: laid out as in a BigTIFF.
     """
-    count = _uint(block, offset, 2, little=little)
-    for start in range(offset + 2, min(offset + 2 + 12 * count, len(block) - 11), 12):
+    head, entry, inline, widths = (8, 20, 8, _BIG_WIDTHS) if big else (2, 12, 4, _WIDTHS)
+    count = _uint(block, offset, head, little=little)
+    first = offset + head
+    for start in range(first, min(first + entry * count, len(block) - entry + 1), entry):
         number, kind = (_uint(block, place, 2, little=little) for place in (start, start + 2))
-        size = _WIDTHS.get(kind, 0) * _uint(block, start + 4, 4, little=little)
-        place = start + 8 if size <= 4 else base + _uint(block, start + 8, 4, little=little)
-        if kind in _WIDTHS and size and place >= 0 and place + size <= len(block):
+        size = widths.get(kind, 0) * _uint(block, start + 4, inline, little=little)
+        value = start + 4 + inline
+        place = value if size <= inline else base + _uint(block, value, inline, little=little)
+        if kind in widths and size and place >= 0 and place + size <= len(block):
             yield Tag(name, page, number, kind, block[place : place + size], place, little)
 
 
-def following(block: memoryview, offset: int, *, little: bool) -> int:
+def _following(block: memoryview, offset: int, *, little: bool, big: bool) -> int:
     """Where the next main directory starts; 0 for none."""
-    return _uint(block, offset + 2 + 12 * _uint(block, offset, 2, little=little), 4, little=little)
+    head, entry, width = (8, 20, 8) if big else (2, 12, 4)
+    return _uint(block, offset + head + entry * _uint(block, offset, head, little=little), width, little=little)
 
 
 def _uint(block: memoryview, offset: int, size: int, *, little: bool) -> int:

@@ -12,6 +12,7 @@ from cloak.inspect.finding import Notes
 from cloak.inspect.text import clean
 
 from ..image.dirty import DIRTY, SECRET  # noqa: TID252 -- the tests are no package that could be named
+from ..image.tiff_files import DETAILS, HALVES, LONG8, PLACE, RGB, TEXT_TAGS, page, tiff, values  # noqa: TID252
 from .photos import jpeg, look, scene, told
 
 
@@ -38,6 +39,21 @@ def test_what_a_phone_writes_is_told_whatever_the_container(tmp_path, container)
         assert found["when", "taken"] == "2026-05-01 12:00:00"
         assert found["device", "serial number of the camera"] == SECRET.decode()
         assert found["who", "tagged face"] == SECRET.decode()
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_a_big_tiff_says_what_a_tiff_says(tmp_path, order):
+    wide = page(t278=values(LONG8, 12)) | TEXT_TAGS
+    pages = (wide, HALVES, {34665: DETAILS, 34853: PLACE}), (page(), [RGB])
+    told_by = [look(tmp_path, tiff(*pages, order=order, big=big)).findings for big in (False, True)]
+    assert told_by[0] == told_by[1]
+    assert ("device", "serial number of the camera") in {(one.harm, one.what) for one in told_by[1]}
+    assert "further page" in {one.what for one in told_by[1]}
+
+
+def test_damaged_big_tiffs_end(tmp_path):
+    for data in hostile(tiff((page() | TEXT_TAGS, [RGB], {34665: DETAILS}), big=True)):
+        look(tmp_path, data)
 
 
 @pytest.mark.parametrize("container", DIRTY)
@@ -70,7 +86,7 @@ def test_what_follows_the_picture_is_told(tmp_path):
         assert "a ZIP archive" in found["travels", "data after the end of the picture"]
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", b"\xff\xd8", b"MM\0+"])
+@pytest.mark.parametrize("data", [b"", b"hello", b"\xff\xd8", b"8BPS\0\1"])
 def test_what_is_no_photo_is_said_not_to_be_read(tmp_path, data):
     inspection = look(tmp_path, data)
     assert inspection.problem
