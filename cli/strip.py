@@ -117,6 +117,8 @@ def _run(
                 advance()
         except KeyboardInterrupt:
             stopped = True
+    for source, note in [(shown(one.job.source), note) for one in results for note in one.notes if not quiet]:
+        click.echo(f"note: {source}: {note}", err=True)
     failures = [(shown(one.job.source), one.error) for one in results if one.error]
     failures += [(shown(one.path), one.reason) for one in ignored if one.failed]
     for path, reason in failures:
@@ -209,4 +211,5 @@ def _photo(result: Stripped, *, dry_run: bool) -> dict[str, Any]:
         "reason": result.error,
         "removed": list(result.removed),
         "kept": list(result.kept),
+        "notes": list(result.notes),
     }

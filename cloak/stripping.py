@@ -57,12 +57,14 @@ class Stripped:
         error: why it failed; "" if it did not.
         removed: names of what the original had and the new file has not.
         kept: names of what stayed beside the picture.
+        notes: what is wrong with the picture, and was before.
     """
 
     job: Job
     error: str = ""
     removed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def containers(sources: Sequence[Source]) -> list[Container | None]:
@@ -120,7 +122,7 @@ def _copied(job: Job, config: StripConfig) -> Stripped:
         planned = rewrite(
             job.source, job.target, config.keep, overwrite=config.overwrite, modified=time, sync=files.Sync.CONTENT
         )
-    return Stripped(job=job, removed=planned.removed, kept=planned.kept)
+    return Stripped(job=job, removed=planned.removed, kept=planned.kept, notes=planned.notes)
 
 
 def _encoded(job: Job, config: StripConfig) -> Stripped:

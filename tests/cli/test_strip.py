@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from cloak.image.scan import scan
+from cloak.image.strip.base import CUT_OFF
 from cloak.stripping import StripConfig, strip_photos
 from cloak.targets import Job
 
@@ -125,6 +126,15 @@ def test_times_and_attributes_carry_nothing_over(cloak, examples, tmp_path):
         assert os.listxattr(tmp_path / "now" / "phone.jpg") == os.listxattr(tmp_path / "then" / "phone.jpg") == []
 
 
+def test_a_photo_that_is_cut_off_is_stripped_and_that_is_said(cloak, examples, tmp_path):
+    (examples / "half.jpg").write_bytes((examples / "phone.jpg").read_bytes()[:-1000])
+    result = cloak("strip", examples / "half.jpg", "-o", tmp_path / "out", "--json")
+    assert (result.code, json.loads(result.out)["photos"][0]["notes"]) == (0, [CUT_OFF])
+    assert f"note: {examples / 'half.jpg'}: {CUT_OFF}" in result.err
+    scan((tmp_path / "out" / "half.jpg").read_bytes())
+    assert cloak("strip", examples / "half.jpg", "-o", tmp_path / "again", "-q").err == ""
+
+
 def test_a_dry_run_finds_the_same_and_writes_nothing(cloak, examples, tmp_path):
     (examples / "cut.jpg").write_bytes((examples / "phone.jpg").read_bytes()[:5000])
     dry = cloak("strip", examples, "-o", tmp_path / "out", "--dry-run", "--json")
@@ -162,7 +172,7 @@ def test_many_photos_at_the_same_time_come_out_in_order(examples, tmp_path):
     jobs = []
     for number in range(70):
         path = tmp_path / f"{number}.jpg"
-        path.write_bytes(data if number % 7 else data[:-100])
+        path.write_bytes(data if number % 7 else data[:600])
         jobs.append(Job(path, tmp_path / "out" / path.name))
     results = list(strip_photos(jobs, StripConfig(workers=4)))
     assert [result.job for result in results] == jobs

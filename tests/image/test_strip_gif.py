@@ -11,7 +11,7 @@ from PIL import Image
 from cloak.errors import PhotoError, ResidueError
 from cloak.image import blocks
 from cloak.image.scan import scan
-from cloak.image.strip.base import Keep, Memory
+from cloak.image.strip.base import CUT_OFF, Keep, Memory
 from cloak.image.strip.gif import plan
 
 from .contract import Case, Contract, assert_clean, frames, stripped, stripped_or_refused
@@ -161,6 +161,14 @@ def test_pixels_behind_the_last_one_are_taken_out():
     assert planned.removed == (blocks.TRAILER,)
     assert len(written) < len(tall) - 200
     assert frames(written) == frames(bytes(low))
+
+
+def test_a_picture_with_too_few_pixels_is_copied_and_that_is_said():
+    data = bytearray(still(width=60, height=60))
+    place = data.rindex(b"\x2c", 0, codes(data)[0])
+    struct.pack_into("<H", data, place + 7, 61)
+    assert stripped(bytes(data))[1].notes == (CUT_OFF,)
+    assert stripped(still())[1].notes == ()
 
 
 def test_the_second_reader_finds_what_hides_behind_pixels():

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
 from cloak.errors import PhotoError, UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image.icc import DISPLAY_P3
-from cloak.image.strip.base import Keep, Memory
+from cloak.image.strip.base import CUT_OFF, Keep, Memory
 from cloak.image.strip.jpeg import plan
 from cloak.image.structure import jpeg_segments
 
@@ -185,10 +185,46 @@ def test_headers_behind_the_first_scan_do_not_count():
     assert planned.kept == ()
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 10])
-def test_a_file_without_its_end_marker_is_refused(size):
-    with pytest.raises(UnreadablePhotoError, match="end marker"):
-        stripped(PLAIN[:-size])
+def pixels(data):
+    with Image.open(io.BytesIO(data)) as image:
+        return image.tobytes()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [PLAIN, PROGRESSIVE, jpeg(scene(), restart_marker_blocks=3), cmyk(), jpeg(scene(), exif=exif(6), comment=SECRET)],
+    ids=["baseline", "progressive", "restarts", "CMYK", "EXIF"],
+)
+def test_a_file_cut_off_in_a_scan_shows_what_it_showed_and_says_so(data, monkeypatch):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    scans = [(piece.end - 1, piece.start) for piece in jpeg_segments(data) if piece.kind == b"\xda"]
+    cut = 0
+    for size in range(scans[0][1] + 40, len(data), max(1, len(data) // 60)):
+        inside = any(start + 14 < size <= end for end, start in scans)
+        try:
+            written, planned = stripped(data[:size])
+        except UnreadablePhotoError:
+            assert not inside
+            continue
+        assert planned.notes == (CUT_OFF,)
+        assert pixels(written) == pixels(data[:size])
+        cut += 1
+    assert cut >= 15
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_only_the_end_marker_may_be_missing_too(size):
+    written, planned = stripped(PLAIN[:-size])
+    assert written == stripped(PLAIN)[0]
+    assert planned.notes == (CUT_OFF,)
+
+
+def test_a_file_that_ends_before_its_first_pixel_or_between_scans_is_refused():
+    scans = [piece.start for piece in jpeg_segments(PROGRESSIVE) if piece.kind == b"\xda"]
+    header = 4 + int.from_bytes(PROGRESSIVE[scans[0] + 2 : scans[0] + 4], "big") - 2
+    for end in (scans[0], scans[0] + 3, scans[0] + header, scans[1] - 20, scans[1] + 3):
+        with pytest.raises(UnreadablePhotoError, match="truncated"):
+            stripped(PROGRESSIVE[:end])
 
 
 @pytest.mark.parametrize("marker", [0xC5, 0xCF, 0xDE, 0xF7])

@@ -17,7 +17,7 @@ from cloak.image.strip.base import Keep, Memory
 from cloak.image.strip.tiff import plan
 
 from .contract import Case, Contract, frames, stripped, stripped_or_refused
-from .dirty import SECRET, dirty_tiff, dirty_webp, exif, iptc, profile, scene, segment, xmp
+from .dirty import SECRET, dirty_tiff, dirty_webp, exif, iptc, jpeg, profile, scene, segment, xmp
 from .tiff_files import (
     BYTES,
     DEFLATED,
@@ -219,6 +219,7 @@ def loop(offset):
         tiff((LZW_PAGE, [lzw_strip()[:-9]])),
         tiff((page(t322=values(SHORT, 0), t323=values(SHORT, 16)), [RGB]), arrays=(324, 325)),
         with_jpeg(tables=b"\xff\xd8\xff\xc4"),
+        tiff((page(t259=values(SHORT, 7), t262=values(SHORT, 6)), [jpeg(scene(WIDTH, HEIGHT))[:-20]])),
         tiff((page(t259=values(SHORT, 4)) | {273: values(LONG, 1 << 20)}, [RGB]), arrays=(STRIP_OFFSETS, 60000)),
     ],
 )  # fmt: skip

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+CUT_OFF = "the picture is cut off: its end is missing in the original, too"
+"""A note of `Plan`."""
+
 BLOCK = 1 << 20
 """Bytes that are copied at a time."""
 _WINDOW = 1 << 16
@@ -154,11 +157,13 @@ class Plan:
         pieces: in order.
         removed: names of what is left out, in people's words (`cloak.image.blocks`); sorted here, each once.
         kept: names of what stays beside the picture: "orientation", "colour profile".
+        notes: what is wrong with the picture that was found and is not mended.
     """
 
     pieces: tuple[Piece, ...]
     removed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "removed", tuple(sorted(set(self.removed), key=str.casefold)))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from cloak.errors import UnreadablePhotoError
 from cloak.image import blocks
-from cloak.image.strip.base import Keep, Piece, Plan, Source, Span
+from cloak.image.strip.base import CUT_OFF, Keep, Piece, Plan, Source, Span
 from cloak.image.strip.lzw import Codes, End
 from cloak.image.strip.reader import Reader
 
@@ -65,12 +65,14 @@ class _State:
         control: the graphic control block that awaits its frame.
         frames: pieces of all frames.
         removed: names of what is left out.
+        cut: whether a picture has less pixels than it should.
     """
 
     loop: bytes = b""
     control: bytes = b""
     frames: list[Piece] = field(default_factory=list)
     removed: set[str] = field(default_factory=set)
+    cut: bool = False
 
 
 def plan(source: Source, keep: Keep) -> Plan:  # noqa: ARG001 -- a GIF says no orientation, nobody heeds its profile
@@ -100,7 +102,7 @@ def plan(source: Source, keep: Keep) -> Plan:  # noqa: ARG001 -- a GIF says no o
     if reader.position < source.size:
         state.removed.add(blocks.TRAILER)
     pieces = (head + state.loop, *state.frames, bytes([_TRAILER]))
-    return Plan(pieces, tuple(sorted(state.removed, key=str.casefold)))
+    return Plan(pieces, tuple(state.removed), notes=(CUT_OFF,) if state.cut else ())
 
 
 def _screen(reader: _Reader) -> bytes:
@@ -149,7 +151,9 @@ def _frame(reader: _Reader, state: _State) -> None:
     if not 2 <= bits[0] <= _MOST_BITS:
         raise _damaged(f"codes for pixels of {bits[0]} bits at byte {reader.position - 1}: 2 to 8 are allowed")
     head = bytes([_IMAGE]) + struct.pack("<HHHHB", left, top, width, height, flags) + table + bits
-    pixels, hidden = _pixels(reader, Codes(bits[0], width * height))
+    codes = Codes(bits[0], width * height)
+    pixels, hidden = _pixels(reader, codes)
+    state.cut |= codes.seen < width * height
     state.frames += [state.control + head, *pixels]
     state.removed |= {blocks.TRAILER} if hidden else set()
     state.control = b""

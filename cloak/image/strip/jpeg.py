@@ -2,8 +2,9 @@
 
 Frame, tables and scans are copied as they are. The JFIF header is written anew without its thumbnail, the Adobe header
 without its flags, each only where there was one: decoders tell by them what the colours mean. Like decoders, this
-passes over bytes between segments, and heeds only what stands before the first scan. A file that ends before its end
-marker is refused: whether the last scan is complete could be told only by decoding it.
+passes over bytes between segments, and heeds only what stands before the first scan. A file that ends in the middle of
+a scan gets the end marker that decoders, browsers among them, take as read there: they show the same. One that ends
+anywhere else is refused.
 
 Source: ITU-T T.81, annex B; T.871 (JFIF); T.872, section 6.5.3 (Adobe); ICC.1:2022, annex B.4 (profiles).
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 
 from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image import aspect, blocks, orientation, profiles
-from cloak.image.strip.base import Keep, Piece, Plan, Source, Span, merged
+from cloak.image.strip.base import CUT_OFF, Keep, Piece, Plan, Source, Span, merged
 from cloak.image.strip.finder import Finder, behind
 
 _DHT, _DAC, _SOI, _EOI, _SOS, _DQT, _DNL, _DRI, _COM = 0xC4, 0xCC, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE
@@ -44,7 +45,8 @@ class _Segment:
 class _Found:
     """What a file consists of. `adobe` is the colour transform, `density` what JFIF says, each if there is a header.
 
-    `conditions` are the settings for arithmetic coding, among the pieces of the `body`.
+    `conditions` are the settings for arithmetic coding, among the pieces of the `body`; `cut` is whether the file ends
+    in a scan.
     """
 
     density: tuple[int, int] | None = None
@@ -53,6 +55,7 @@ class _Found:
     lines: int = 0
     arithmetic: bool = False
     scans: int = 0
+    cut: bool = False
     exif: bytes = b""
     xmp: bytes = b""
     looked: int = 0
@@ -87,7 +90,8 @@ def plan(source: Source, keep: Keep) -> Plan:
         head += _parts(tidied.profile or b"")
         found.removed.update(tidied.removed)
         kept += tidied.kept
-    return Plan((b"".join(head), *merged(found.body)), tuple(found.removed), tuple(kept))
+    notes = (CUT_OFF,) if found.cut else ()
+    return Plan((b"".join(head), *merged(found.body)), tuple(found.removed), tuple(kept), notes)
 
 
 def _read(source: Source) -> _Found:
@@ -99,17 +103,24 @@ def _read(source: Source) -> _Found:
         elif marker in _APPS or marker == _COM:
             _describe(source, segment, found)
         elif marker == _EOI:
-            if not found.scans or not found.lines:
-                raise _damaged("no picture in it")
-            if found.conditions and not found.arithmetic:  # nothing uses them, whatever they say
-                found.body = [piece for piece in found.body if piece not in found.conditions]
-                found.removed.add(f"private segment ({_DAC:02X})")
-            found.body.append(b"\xff\xd9")
             found.removed.update(behind(source, segment.end))
-            return found
+            return _ended(found)
         elif not _keep(source, segment, found):
             found.removed.add(f"private segment ({marker:02X})")
+    if found.cut:
+        return _ended(found)
     raise _damaged("it ends before its end marker")
+
+
+def _ended(found: _Found) -> _Found:
+    """What was found, once the end of the picture was."""
+    if not found.scans or not found.lines:
+        raise _damaged("no picture in it")
+    if found.conditions and not found.arithmetic:  # nothing uses them, whatever they say
+        found.body = [piece for piece in found.body if piece not in found.conditions]
+        found.removed.add(f"private segment ({_DAC:02X})")
+    found.body.append(b"\xff\xd9")
+    return found
 
 
 def _segments(finder: Finder, found: _Found) -> Iterator[_Segment]:
@@ -156,7 +167,7 @@ def _scan(finder: Finder, segment: _Segment, found: _Found) -> None:
         raise _damaged(f"the header of a scan at byte {segment.start}")
     stop = finder.find(_SCAN_END, segment.end)
     if stop is None:
-        raise _damaged("it ends in the middle of a scan, or before its end marker")
+        found.cut, stop = True, finder.source.size
     while stop > segment.end and finder.byte(stop - 1) == 0xFF:
         start = max(segment.end, stop - (1 << 16))
         stop = start + len(finder.source.read(start, stop - start).rstrip(b"\xff"))

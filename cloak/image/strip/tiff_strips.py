@@ -188,6 +188,8 @@ class Trimmer:
 
     def _file(self, compression: int, offset: int, count: int) -> tuple[Piece, ...]:
         planned = _FILES[compression](_Window(self.source, offset, count), Keep(orientation=False, profile=False))
+        if planned.notes:
+            raise damaged(f"a strip: {'; '.join(planned.notes)}")
         self.removed.update(planned.removed)
         return tuple(
             Span(offset + piece.start, offset + piece.end) if isinstance(piece, Span) else piece
