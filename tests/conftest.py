@@ -1,6 +1,7 @@
 """What tests of the whole share: example photos, made-up photos, and the command."""
 
 import os
+import runpy
 import shutil
 import signal
 from collections.abc import Callable
@@ -48,6 +49,14 @@ def cloak(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
         return Result(int(stop.value.code or 0), captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small dataset of the notebooks: three photos of each of five people, from the photos that ship."""
+    made = runpy.run_path(str(Path(__file__).parents[1] / "notebooks" / "people.py"))
+    folder: Path = made["build"](tmp_path_factory.mktemp("people"), dict.fromkeys(made["FACES"], 3))
+    return folder
 
 
 @pytest.fixture

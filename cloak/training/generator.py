@@ -1,5 +1,6 @@
 """Training of the generator: the objective, views and budget of the search, over many faces instead of many steps."""
 
+import copy
 import hashlib
 import json
 import math
@@ -92,10 +93,11 @@ class Training:
         self.surrogates = surrogates
         self.folder = folder
         self.device = next(iter(surrogates.values())).template.device
-        torch.manual_seed(config.seed)
-        self.network = Generator(config.widths, config.depths).to(self.device, memory_format=torch.channels_last)
-        self.mean = Generator(config.widths, config.depths).to(self.device, memory_format=torch.channels_last)
-        self.mean.load_state_dict(self.network.state_dict())
+        with torch.random.fork_rng(devices=[]):  # layers draw their first weights from the global generator
+            torch.manual_seed(config.seed)
+            network = Generator(config.widths, config.depths)
+        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.mean = copy.deepcopy(self.network)
         own = [each for name, each in self.network.named_parameters() if name != "pattern"]
         self.optimiser = torch.optim.Adam(
             [{"params": own, "lr": config.rate}, {"params": [self.network.pattern], "lr": config.pattern_rate}],
