@@ -99,7 +99,8 @@ class Workshop:
             fresh = [not note.exists() for note in kept]
             # Together or not at all, where one photo's cloak depends on the others.
             wanted = [any(fresh)] * len(fresh) if method.joint else fresh
-            missing += [_Piece(*each, person) for *each, want in zip(photos, kept, wanted, strict=True) if want]
+            pieces = [_Piece(photo, note, person) for photo, note in zip(photos, kept, strict=True)]
+            missing += [piece for piece, want in zip(pieces, wanted, strict=True) if want]
             for _ in range(wanted.count(False)):
                 self.advance()
         for batch in _batches(missing, method):

@@ -96,7 +96,7 @@ class Training:
         with torch.random.fork_rng(devices=[]):  # layers draw their first weights from the global generator
             torch.manual_seed(config.seed)
             network = Generator(config.widths, config.depths)
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.mean = copy.deepcopy(self.network)
         own = [each for name, each in self.network.named_parameters() if name != "pattern"]
         self.optimiser = torch.optim.Adam(
@@ -129,7 +129,7 @@ class Training:
         changed = scene.apply(Amortised(self.network)(scene, budget))
         loss = torch.stack([self._loss(changed, scene, rows, name) for name in self._judges()]).mean()
         self.optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch has no types for it
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self._set_rate()
         self.optimiser.step()

@@ -205,7 +205,7 @@ def _targets(
     scenes = [Scene.of(batch, surrogates[0].template.device) for batch in batches]
     own = [torch.cat(parts) for parts in zip(*(embed(scene, surrogates) for scene in scenes), strict=True)]
     photos = torch.cat([batch.photo.cpu() for batch in batches])
-    rows = [people[photos] == person for person in people.unique()]
+    rows = [people[photos] == person for person in sorted(set(people.tolist()))]
     chosen = pool.farthest([[part[some.to(part.device)] for part in own] for some in rows], surrogates)
     goals = [part.new_zeros(len(people), part.shape[1]) for part in own]
     for some, targets in zip(rows, chosen, strict=True):

@@ -70,7 +70,7 @@ class Opom:
     def __call__(self, batches: Sequence[FaceBatch], people: torch.Tensor) -> Deltas:
         """Find each person's mask; return what lays them on photos."""
         device = self.surrogates[0].template.device
-        masks = {person: self.mask(_scenes(batches, people == person, device)) for person in people.unique().tolist()}
+        masks = {person: self.mask(_scenes(batches, people == person, device)) for person in set(people.tolist())}
 
         def deltas(batch: FaceBatch) -> torch.Tensor:
             worn = torch.stack([masks[person] for person in people[batch.photo.cpu()].tolist()])
