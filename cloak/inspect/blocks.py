@@ -14,6 +14,7 @@ _MODULES = {
     "Photoshop": "photoshop",
     "colour profile": "profile",
     "content credentials": "credentials",
+    "FLIR": "flir",
 }
 
 
@@ -21,7 +22,7 @@ def read(kind: str, block: bytes | memoryview, notes: Notes) -> None:
     """Read one block; whatever is wrong with it is noted.
 
     Args:
-        kind: one of "EXIF", "XMP", "IPTC", "Photoshop", "colour profile", "content credentials".
+        kind: one of "EXIF", "XMP", "IPTC", "Photoshop", "colour profile", "content credentials", "FLIR".
         block: its content.
         notes: where to write down what it says.
     """

@@ -1,8 +1,8 @@
 """What content credentials (C2PA) say: who and what made and changed a picture, when, and out of which others.
 
-They are JUMBF: boxes in boxes, with JSON and CBOR inside.
+They are JUMBF: boxes in boxes, with JSON and CBOR inside. Whether a signature is right is not looked at.
 
-Source: ISO/IEC 19566-5 (JUMBF); C2PA specification 2.1, sections 8 to 11.
+Source: ISO/IEC 19566-5 (JUMBF); C2PA specification 2.1, sections 8 to 14; RFC 9052 and 9360 (COSE), 3161 (time).
 """
 
 import json
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from cloak.image.bmff import Box, boxes
 from cloak.image.structure import StructureError
-from cloak.inspect import cbor
+from cloak.inspect import cbor, certificates
 from cloak.inspect.finding import Harm, Notes
 
 _SOURCE = "content credentials"
@@ -21,6 +21,10 @@ _SOFTWARE = frozenset({"claim_generator", "softwareAgent"})
 _PEOPLE = frozenset({"author", "creator", "producer", "publisher", "copyrightHolder", "Artist"})
 _IDS = frozenset({"documentID", "instanceID", "DocumentID", "InstanceID"})
 _ISO = re.compile(r"\d{4}-\d\d")
+_SIGNATURE_PARTS = 4  # of a COSE signature: what it protects, what it does not, the content, the signature
+_CHAINS = ("33", "x5chain")
+_STAMPS = ("sigTst", "sigTst2")
+_TIME = re.compile(rb"\x18[\x0f-\x15]((?:19|20)\d\d)([01]\d)([0-3]\d)([0-2]\d)([0-5]\d)([0-6]\d)(?:\.\d+)?Z")
 
 
 def read(block: memoryview, notes: Notes) -> None:
@@ -32,11 +36,40 @@ def read(block: memoryview, notes: Notes) -> None:
             _walk(json.loads(bytes(box.body).rstrip(b"\0")), "", notes)
         elif box.kind == b"cbor":
             try:
-                _walk(cbor.read(box.body), "", notes)
+                value = cbor.read(box.body)
+                if isinstance(value, list) and len(value) == _SIGNATURE_PARTS and isinstance(value[0], bytes):
+                    _signature(value, notes)
+                else:
+                    _walk(value, "", notes)
             except StructureError as error:
                 notes.damaged(f"the content credentials are damaged ({error})")
         elif box.kind == b"bidb" and bytes(box.body[:3]) in {b"\xff\xd8\xff", b"\x89PN"}:
             notes.picture(box.body, "thumbnail", source=_SOURCE)
+
+
+def _signature(parts: list[object], notes: Notes) -> None:
+    """Who signed, by the first certificate, and when, by the time stamp of an authority."""
+    protected, open_, *_ = parts
+    headers = [cbor.read(memoryview(protected)) if isinstance(protected, bytes) and protected else {}, open_]
+    for header in (each for each in headers if isinstance(each, dict)):
+        for name in _CHAINS:
+            chain = header.get(name)
+            first = chain[0] if isinstance(chain, list) and chain else chain
+            if isinstance(first, bytes):
+                notes.say(Harm.WHO, "signed by", certificates.subject(first), source=_SOURCE)
+        for name in _STAMPS:
+            # A token is a signed message around another; the time is the one of this form that comes first.
+            for time in _TIME.findall(b"".join(_byte_strings(header.get(name))))[:1]:
+                year, month, day, hour, minute, second = (part.decode() for part in time)
+                notes.say(Harm.WHEN, "signed", f"{year}-{month}-{day} {hour}:{minute}:{second} UTC", source=_SOURCE)
+
+
+def _byte_strings(value: object) -> Iterator[bytes]:
+    if isinstance(value, bytes):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _byte_strings(item)
 
 
 def _flat(data: memoryview, depth: int, seen: list[int]) -> Iterator[Box]:

@@ -1,12 +1,12 @@
 """What the file system says about a file: when it was changed, and attributes that travel with copies and archives."""
 
 import contextlib
-import os
 import plistlib
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cloak.inspect import attributes
 from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.text import decoded
 
@@ -35,18 +35,9 @@ def read(path: Path, notes: Notes) -> None:
         notes.say(Harm.NAME, "file last changed", f"{date:%Y-%m-%d %H:%M:%S} UTC", source="file system", counts=False)
     if sys.platform == "win32":
         _zone(path, notes)
-    for name in _attributes(path):
-        with contextlib.suppress(OSError):
-            _attribute(name, os.getxattr(path, name)[:_LARGEST], notes)
-
-
-def _attributes(path: Path) -> list[str]:
-    """Names of extended attributes, where Python can read them (Linux)."""
-    if not hasattr(os, "listxattr"):
-        return []
-    with contextlib.suppress(OSError):
-        return [name for name in os.listxattr(path)[:100] if not name.startswith(_SYSTEM)]
-    return []
+    for name, value in attributes.read(path).items():
+        if not name.startswith(_SYSTEM):
+            _attribute(name, value, notes)
 
 
 def _attribute(name: str, value: bytes, notes: Notes) -> None:

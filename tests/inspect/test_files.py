@@ -1,6 +1,5 @@
 """Every container is read, whatever is in it, as far as it can be followed; and names and attributes are told."""
 
-import os
 import random
 import time
 
@@ -141,17 +140,6 @@ def test_other_names_are_left_alone(name):
     notes = Notes()
     filename.read(name, notes)
     assert notes.findings() == ()
-
-
-@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="needs extended attributes")
-def test_where_a_download_came_from_is_told(tmp_path):
-    path = tmp_path / "photo.jpg"
-    path.write_bytes(jpeg())
-    try:
-        os.setxattr(path, "user.xdg.origin.url", b"https://example.org/ada")
-    except OSError:
-        pytest.skip("this file system has none")
-    assert told(inspect(path))["name", "downloaded from"] == "https://example.org/ada"
 
 
 def test_pages_of_a_document_are_told_and_do_not_count_as_hidden(tmp_path):

@@ -19,6 +19,7 @@ _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _PROFILE = b"ICC_PROFILE\0"
 _PHOTOSHOP = (b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:")
+_THERMAL = b"FLIR\0"
 _JFXX_JPEG = 0x10
 _LARGEST = 1 << 26
 _MOST = 200_000
@@ -91,6 +92,7 @@ class _Parts:
         self.xmp: dict[bytes, dict[int, bytes]] = {}
         self.credentials: dict[tuple[int, bytes], dict[int, bytes]] = {}
         self.exif: list[bytes] = []
+        self.thermal: dict[int, bytes] = {}
         self.held = 0
 
     def application(self, number: int, block: bytes) -> None:
@@ -134,6 +136,8 @@ class _Parts:
             head = len(_MORE_XMP)
             offset = int.from_bytes(block[head + 36 : head + 40], "big")
             self.xmp.setdefault(block[head : head + 32], {})[offset] = block[head + 40 :]
+        elif block.startswith(_THERMAL) and len(block) > 8:
+            self.thermal.setdefault(block[6], block[8:])
         elif block.lstrip(b"\0 ")[:10].startswith((b"<x:xmpmeta", b"<?xpacket")):
             blocks.read("XMP", block, self.notes)
         else:
@@ -145,6 +149,8 @@ class _Parts:
             blocks.read("EXIF", block, self.notes)
         if self.profile:
             blocks.read("colour profile", b"".join(part for _, part in sorted(self.profile.items())), self.notes)
+        if self.thermal:
+            blocks.read("FLIR", b"".join(part for _, part in sorted(self.thermal.items())), self.notes)
         for parts in self.xmp.values():
             blocks.read("XMP", b"".join(part for _, part in sorted(parts.items())), self.notes)
         for boxes in self.credentials.values():
