@@ -57,7 +57,7 @@ class Stripped:
         error: why it failed; "" if it did not.
         removed: names of what the original had and the new file has not.
         kept: names of what stayed beside the picture.
-        notes: what is wrong with the picture, and was before.
+        notes: what people should know about the picture, which was the same before.
     """
 
     job: Job

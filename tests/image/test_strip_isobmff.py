@@ -13,7 +13,7 @@ from PIL import Image
 from cloak.errors import PhotoError, UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image import blocks
 from cloak.image.icc import DISPLAY_P3, SRGB_PRIMARIES, matrix_profile
-from cloak.image.strip.base import Keep, Memory
+from cloak.image.strip.base import SEVERAL, Keep, Memory
 from cloak.image.strip.isobmff import plan
 
 from .contract import Case, Contract, assert_clean, frames, stripped, stripped_or_refused
@@ -246,6 +246,8 @@ def test_all_pictures_that_are_shown_stay_and_hidden_ones_go():
     assert frames(written) == frames(data)
     assert len(frames(written)) == 2
     assert planned.removed == ("private item (hvc1)",)
+    assert planned.notes == (SEVERAL,)
+    assert stripped(build([coded(), like(coded(turn=180), hidden=True)]))[1].notes == ()
 
 
 def test_a_further_picture_that_cannot_be_rewritten_goes():

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from typing import Self
 
 CUT_OFF = "the picture is cut off: its end is missing in the original, too"
-"""A note of `Plan`."""
+SEVERAL = "several pictures are in it, and all of them stay; many programs show only the first"
+"""Notes of `Plan`."""
 
 BLOCK = 1 << 20
 """Bytes that are copied at a time."""
@@ -157,7 +158,7 @@ class Plan:
         pieces: in order.
         removed: names of what is left out, in people's words (`cloak.image.blocks`); sorted here, each once.
         kept: names of what stays beside the picture: "orientation", "colour profile".
-        notes: what is wrong with the picture that was found and is not mended.
+        notes: what people should know about the picture that is written.
     """
 
     pieces: tuple[Piece, ...]

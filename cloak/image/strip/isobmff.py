@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from cloak.errors import UnreadablePhotoError
 from cloak.image import blocks
-from cloak.image.strip.base import Keep, Piece, Plan, Source
+from cloak.image.strip.base import SEVERAL, Keep, Piece, Plan, Source
 from cloak.image.strip.isobmff_bits import Units
 from cloak.image.strip.isobmff_boxes import Box, Report, content, damaged, header, joined, unsupported, write_box
-from cloak.image.strip.isobmff_items import Picture, choose, pictures
+from cloak.image.strip.isobmff_items import Picture, choose, pictures, shown_besides
 from cloak.image.strip.isobmff_meta import Meta, read_meta
 from cloak.image.strip.isobmff_movie import Frames, Movie, frames, read_movie, write_movie
 from cloak.image.strip.isobmff_names import UNUSED, has_gaps, in_box, in_items, used
@@ -94,9 +94,8 @@ def plan(source: Source, keep: Keep) -> Plan:
         report.removed.add(UNUSED)
     brands = _true_brands(found.brands, still, movie)
     head = _head(brands, still, (movie, sequences, starts), store.size)
-    return Plan(
-        (head, *joined(store.pieces)), tuple(sorted(report.removed, key=str.casefold)), tuple(sorted(report.kept))
-    )
+    pieces = (head, *joined(store.pieces))
+    return Plan(pieces, tuple(report.removed), tuple(sorted(report.kept)), tuple(sorted(report.notes)))
 
 
 def _read(source: Source, report: Report) -> _Found:
@@ -168,6 +167,8 @@ def _read_still(source: Source, found: _Found, properties: Properties, units: Un
         properties.report.removed.update(in_items(source, meta))
         return None
     kept = choose(meta, meta.primary)
+    if set(shown_besides(meta, meta.primary)) & set(kept):
+        properties.report.notes.add(SEVERAL)
     written = list(pictures(source, meta, kept, properties, units))
     properties.report.removed.update(in_items(source, meta, frozenset(kept)))
     places, stored = [], 0

@@ -37,10 +37,11 @@ class Box:
 
 @dataclass(slots=True)
 class Report:
-    """What was left out and what stays beside the picture, in people's words."""
+    """What was left out, what stays beside the picture, and what else is to be said, in people's words."""
 
     removed: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
+    notes: set[str] = field(default_factory=set)
 
 
 def damaged(what: str) -> UnreadablePhotoError:

@@ -1,7 +1,8 @@
 """Which items of a HEIC or AVIF file are the picture, and what they consist of.
 
 The picture is the primary item, what it is made of (tiles, overlaid pictures), and the alpha planes of these. Further
-pictures that the file shows as well, one after the other, are kept in the same way.
+pictures that are not marked as hidden are kept in the same way, like the pages of a TIFF, and that is said: the format
+means them to be shown, and some programs do. (What follows the first picture of a JPEG is no part of it, and goes.)
 
 Source: ISO/IEC 23008-12:2022, sections 6.4 to 6.6; ISO/IEC 23000-22:2019, section 7.
 """
@@ -54,12 +55,9 @@ def choose(meta: Meta, primary: int) -> list[int]:
         UnsupportedPhotoError: the primary item is of a kind that is not rewritten.
     """
     kept = _reached(meta, primary, frozenset())
-    parts = {target for (kind, _), targets in meta.links.items() if kind == b"dimg" for target in targets}
-    helpers = {number for kind, number in meta.links if kind in {b"thmb", b"auxl"}}
-    for number, item in meta.items.items():
-        if item.kind in {*CODED, *DERIVED} and not item.hidden and number not in parts and number not in helpers:
-            with contextlib.suppress(UnsupportedPhotoError):
-                kept |= _reached(meta, number, kept)
+    for number in shown_besides(meta, primary):
+        with contextlib.suppress(UnsupportedPhotoError):
+            kept |= _reached(meta, number, kept)
     shown = frozenset(kept)  # an alpha plane has none itself
     for (kind, number), targets in meta.links.items():
         if kind == b"auxl" and shown.intersection(targets) and is_alpha(meta, number):
@@ -67,6 +65,17 @@ def choose(meta: Meta, primary: int) -> list[int]:
     if len(kept) > _MOST:
         raise unsupported(f"a picture of {len(kept)} parts")
     return sorted(kept)
+
+
+def shown_besides(meta: Meta, primary: int) -> list[int]:
+    """Pictures other than the primary item that the file means to be shown: no parts, helpers, or hidden ones."""
+    apart = {target for (kind, _), targets in meta.links.items() if kind == b"dimg" for target in targets}
+    apart |= {number for kind, number in meta.links if kind in {b"thmb", b"auxl"}}
+    return [
+        number
+        for number, item in meta.items.items()
+        if item.kind in {*CODED, *DERIVED} and not item.hidden and number != primary and number not in apart
+    ]
 
 
 def is_alpha(meta: Meta, number: int) -> bool:
