@@ -14,7 +14,19 @@ from cloak.image.strip.isobmff import plan
 
 from .contract import stripped
 from .dirty import SECRET
-from .isobmff_files import AV1_PADDING, AV1_TEXT, SIGNED, alpha_of, animation, box, build, coded, film, full, grid, like
+from .isobmff_files import (
+    AV1_PADDING,
+    AV1_TEXT,
+    SIGNED,
+    alpha_of,
+    box,
+    build,
+    coded,
+    full,
+    grid,
+    like,
+)
+from .isobmff_films import animation, film
 
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

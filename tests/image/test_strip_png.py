@@ -6,59 +6,18 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from cloak.errors import PhotoError, TooLargeError, UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image.icc import DISPLAY_P3, matrix_profile
 from cloak.image.strip.base import Keep, Memory, Span
 from cloak.image.strip.png import plan
 from cloak.image.structure import png_chunks
 
-from .contract import Case, Contract, stripped, stripped_or_refused
+from .contract import Case, Contract, stripped
 from .dirty import SECRET, chunk, dirty_png, exif, profile, scene, xmp
-
-FEW = settings(max_examples=60, deadline=None)
-
-
-def png(pixels, mode=None, **options):
-    buffer = io.BytesIO()
-    image = Image.fromarray(pixels)
-    (image.convert(mode) if mode else image).save(buffer, "PNG", **options)
-    return buffer.getvalue()
-
-
-def apng(count=3, **options):
-    pictures = [Image.fromarray(np.roll(scene(), 9 * index, axis=1)) for index in range(count)]
-    buffer = io.BytesIO()
-    pictures[0].save(buffer, "PNG", save_all=True, append_images=pictures[1:], duration=[100, 40, 250], **options)
-    return buffer.getvalue()
-
-
-PLAIN, MOVING = png(scene()), apng()
-TEXT = chunk(b"tEXt", b"Author\0" + SECRET)
-
-
-def kinds(data):
-    return [piece.kind for piece in png_chunks(data)]
-
-
-def inserted(data, *extra, before=b"IDAT", at=None):
-    """A file with more chunks, before the first one of a kind or behind the chunk of a number."""
-    pieces = list(png_chunks(data))
-    place = next(piece.start for piece in pieces if piece.kind == before) if at is None else pieces[at].end
-    return data[:place] + b"".join(extra) + data[place:]
-
-
-def replaced(data, kind, *new):
-    """A file whose chunks of a kind are others."""
-    places = [piece for piece in png_chunks(data) if piece.kind == kind]
-    return data[: places[0].start] + b"".join(new) + data[places[-1].end :]
-
-
-def stream(data):
-    return b"".join(bytes(piece.payload) for piece in png_chunks(data) if piece.kind == b"IDAT")
+from .png_files import FEW, MOVING, PLAIN, TEXT, apng, inserted, kinds, png, replaced, stream
 
 
 def left_over(*, inside):
@@ -134,16 +93,6 @@ def test_an_animation_that_announces_no_frames_or_has_none_is_a_still_picture():
     assert {"private chunk (fcTL)", "private chunk (fdAT)"} <= set(planned.removed)
 
 
-def test_an_animation_whose_frames_are_not_all_there_or_out_of_order_is_refused():
-    fourth = replaced(MOVING, b"acTL", chunk(b"acTL", struct.pack(">II", 4, 0)))
-    gap = MOVING.replace(b"fcTL\0\0\0\1", b"fcTL\0\0\0\2")
-    lone = inserted(PLAIN, chunk(b"acTL", struct.pack(">II", 1, 0)), chunk(b"fdAT", bytes(9)))
-    twice = inserted(MOVING, chunk(b"acTL", struct.pack(">II", 2, 0)))
-    for data in (fourth, gap, lone, twice):
-        with pytest.raises(UnreadablePhotoError, match="PNG"):
-            stripped(data)
-
-
 @pytest.mark.parametrize("way", range(1, 9))
 def test_which_way_is_up_stays_in_a_block_of_its_own(way):
     digits = (b"Exif\0\0" + exif(way)).hex().encode()
@@ -208,51 +157,6 @@ def test_of_a_resolution_only_the_shape_of_a_pixel_is_kept(across, down, kept):
     assert planned.removed == ("resolution",)
 
 
-@pytest.mark.parametrize("kept", [b"IEND", b"tEXt"])
-def test_a_file_that_is_cut_off_behind_its_last_pixel_is_completed(kept):
-    data = inserted(PLAIN, TEXT, before=b"IEND")
-    cut = data[: data.index(kept) + 5]
-    assert stripped(cut)[0] == stripped(PLAIN)[0]
-
-
-def test_a_file_that_is_cut_off_in_its_pixels_is_refused():
-    whole = stream(PLAIN)
-    for data in (PLAIN[: PLAIN.index(b"IEND") - 20], replaced(PLAIN, b"IDAT", chunk(b"IDAT", whole[:-1]))):
-        with pytest.raises(UnreadablePhotoError):
-            stripped(data)
-
-
-def test_pixels_beyond_the_picture_are_refused():
-    more = zlib.compress(zlib.decompress(stream(PLAIN)) + SECRET)
-    with pytest.raises(UnreadablePhotoError, match="more pixels"):
-        stripped(replaced(PLAIN, b"IDAT", chunk(b"IDAT", more)))
-
-
-def test_pixels_with_a_wrong_checksum_or_in_two_runs_are_refused():
-    flipped = bytearray(PLAIN)
-    flipped[PLAIN.index(b"IEND") - 5] ^= 1
-    split = stream(PLAIN)
-    for data in (
-        bytes(flipped),
-        replaced(PLAIN, b"IDAT", chunk(b"IDAT", split[:50]), TEXT, chunk(b"IDAT", split[50:])),
-    ):
-        with pytest.raises(UnreadablePhotoError):
-            stripped(data)
-
-
-def test_files_for_iphones_alone_and_vital_parts_that_nobody_knows_are_refused_by_name():
-    with pytest.raises(UnsupportedPhotoError, match="CgBI"):
-        stripped(PLAIN[:8] + chunk(b"CgBI", b"\x50\0\x20\2") + PLAIN[8:])
-    with pytest.raises(UnsupportedPhotoError, match="PRVT"):
-        stripped(inserted(PLAIN, chunk(b"PRVT", SECRET)))
-
-
-def test_a_bomb_is_refused_before_it_goes_off():
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 1 << 30, 1 << 30, 8, 2, 0, 0, 0))
-    with pytest.raises(TooLargeError, match="bytes of pixels"):
-        stripped(replaced(PLAIN, b"IHDR", head))
-
-
 def test_pixel_data_is_never_held():
     pixels = np.random.default_rng(1).integers(0, 256, (900, 1200, 3), np.uint8)
     planned = plan(Memory(png(pixels)), Keep())
@@ -278,24 +182,6 @@ def test_whatever_is_put_between_chunks_goes_and_the_picture_stays(extra, moving
         place = ends[min(number, len(ends) - 1)]
         data = data[:place] + part + data[place:]
     assert stripped(data)[0] == clean
-
-
-@FEW
-@given(
-    kind=st.one_of(st.binary(min_size=4, max_size=4), st.sampled_from(sorted(set(kinds(MOVING)) | {b"PLTE", b"iCCP"}))),
-    payload=st.binary(max_size=40),
-    number=st.integers(0, 8),
-)
-def test_any_chunk_anywhere_leaves_a_clean_file_or_none(kind, payload, number):
-    stripped_or_refused(inserted(MOVING, chunk(kind, payload), at=number), ())
-
-
-@FEW
-@given(data=st.binary(max_size=200))
-def test_random_bytes_behind_a_signature_end_as_a_photo_error(data):
-    for head in (PLAIN[:8], PLAIN[:33]):
-        with pytest.raises(PhotoError):
-            stripped(head + data)
 
 
 def test_xmp_is_named_by_what_it_says():
