@@ -12,7 +12,7 @@ from PIL import Image
 from cloak.errors import UnsupportedPhotoError
 from cloak.image import blocks
 from cloak.image.icc import DISPLAY_P3, SRGB_PRIMARIES, matrix_profile
-from cloak.image.strip.base import SEVERAL, Keep, Memory
+from cloak.image.strip.base import SEVERAL, TURNED_BY_TEXT, Keep, Memory
 from cloak.image.strip.isobmff import plan
 
 from .contract import Case, Contract, assert_clean, frames, stripped
@@ -268,4 +268,10 @@ def test_which_way_is_up_is_what_the_properties_say_and_not_what_exif_and_xmp_sa
     said = [Item(b"Exif", bytes(4) + exif(6)), Item(b"mime", packet, about=b"application/rdf+xml\0")]
     written, planned = stripped(build([coded(), *said]))
     assert planned.kept == ()
+    assert planned.notes == (TURNED_BY_TEXT,)
     assert written == stripped(build([coded()]))[0]
+    for part in said:
+        assert stripped(build([coded(), part]))[1].notes == (TURNED_BY_TEXT,)
+    turned_too = like(coded(), properties=[*coded().properties, (b"irot", b"\1", True)])
+    for items in ([turned_too, *said], [coded(), *about(1)]):
+        assert stripped(build(items))[1].notes == ()

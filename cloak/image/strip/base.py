@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CUT_OFF = "the picture is cut off: its end is missing in the original, too"
 SEVERAL = "several pictures are in it, and all of them stay; many programs show only the first"
+TURNED_BY_TEXT = "EXIF or XMP say another way up, which by the standard does not count: browsers show it as before"
 """Notes of `Plan`."""
 
 BLOCK = 1 << 20

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cloak.errors import UnreadablePhotoError
-from cloak.image import blocks
-from cloak.image.strip.base import SEVERAL, Keep, Piece, Plan, Source
+from cloak.image import blocks, orientation
+from cloak.image.strip.base import SEVERAL, TURNED_BY_TEXT, Keep, Piece, Plan, Source
 from cloak.image.strip.isobmff_bits import Units
 from cloak.image.strip.isobmff_boxes import Box, Report, content, damaged, header, joined, unsupported, write_box
 from cloak.image.strip.isobmff_items import Picture, choose, pictures, shown_besides
 from cloak.image.strip.isobmff_meta import Meta, read_meta
 from cloak.image.strip.isobmff_movie import Frames, Movie, frames, read_movie, write_movie
-from cloak.image.strip.isobmff_names import UNUSED, has_gaps, in_box, in_items, used
-from cloak.image.strip.isobmff_properties import Properties
+from cloak.image.strip.isobmff_names import UNUSED, has_gaps, in_box, in_items, stated_orientation, used
+from cloak.image.strip.isobmff_properties import TURNS, Properties
 from cloak.image.strip.isobmff_write import Layout, write_meta
 
 SEQUENCES = frozenset(b"avis hevc hevx hevm hevs msf1".split())
@@ -169,6 +169,9 @@ def _read_still(source: Source, found: _Found, properties: Properties, units: Un
     kept = choose(meta, meta.primary)
     if set(shown_besides(meta, meta.primary)) & set(kept):
         properties.report.notes.add(SEVERAL)
+    turned = any(meta.owned(meta.primary, kind) for kind in TURNS)
+    if not turned and stated_orientation(source, meta) != orientation.UPRIGHT:
+        properties.report.notes.add(TURNED_BY_TEXT)
     written = list(pictures(source, meta, kept, properties, units))
     properties.report.removed.update(in_items(source, meta, frozenset(kept)))
     places, stored = [], 0

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Set
 
 from cloak.errors import PhotoError
-from cloak.image import blocks
+from cloak.image import blocks, orientation
 from cloak.image.strip.base import Source, Span
 from cloak.image.strip.isobmff_boxes import Box, boxes
 from cloak.image.strip.isobmff_meta import Item, Meta, read_meta, spans
@@ -92,6 +92,17 @@ def _in_block(item: Item, content: bytes) -> Iterator[str]:
         yield from blocks.in_xmp(memoryview(content))
     else:
         yield "private item (mime)"
+
+
+def stated_orientation(source: Source, meta: Meta) -> int:
+    """Which way is up by EXIF and XMP, which some programs heed where the format itself says nothing."""
+    said = {b"Exif": b"", b"mime": b""}
+    for number, item in list(meta.items.items())[:_MOST_BLOCKS]:
+        if item.kind in said and not said[item.kind]:
+            content = _content(source, meta, number)
+            start = 4 + int.from_bytes(content[:4], "big") if item.kind == b"Exif" else 0
+            said[item.kind] = content[start:]
+    return orientation.read(said[b"Exif"], said[b"mime"])
 
 
 def _parts(meta: Meta, numbers: Iterable[int]) -> set[int]:

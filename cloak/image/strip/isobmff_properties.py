@@ -19,7 +19,7 @@ ALPHA = frozenset({b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:mpegB:cicp:systems:
 Property = tuple[bytes, bytes, bool]
 """Kind, content, and whether it must be understood."""
 
-_TURNS = (b"irot", b"imir")
+TURNS = (b"irot", b"imir")
 _SIZES = {
     **dict.fromkeys((b"irot", b"imir", b"a1op"), 1),
     **{b"lsel": 2, b"clli": 4, b"pasp": 8, b"ispe": 12, b"mdcv": 24, b"clap": 32},
@@ -58,7 +58,7 @@ class Properties:
         written = []
         plain = False
         for kind, body, essential in owned:
-            if kind in _TURNS and not self.keep.orientation:
+            if kind in TURNS and not self.keep.orientation:
                 continue
             content = self._rewritten(kind, body, essential)
             if content is not None:
@@ -83,7 +83,7 @@ class Properties:
         size = _SIZES[kind]
         if len(body) < size:
             raise damaged(f"a property {kind!r} of {len(body)} bytes")
-        if kind in _TURNS:
+        if kind in TURNS:
             self.report.kept.add("orientation")
         if kind == b"ispe":
             return bytes(4) + body[4:size]
