@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cloak.errors import PhotoError, TooLargeError, UnreadablePhotoError, UnsupportedPhotoError
 
 from .contract import frames, stripped, stripped_or_refused
-from .dirty import jpeg, scene
+from .dirty import SECRET, jpeg, scene
 from .tiff_files import (
     BYTES,
     DEFLATED,
@@ -94,6 +94,12 @@ def test_sizes_that_overflow_in_a_big_tiff_are_refused():
 def test_what_is_no_picture_is_refused(data):
     with pytest.raises(PhotoError):
         stripped(data)
+
+
+@pytest.mark.parametrize("head", [b"II*\0\0\0\0\0", b"MM\0+\0\x08\0\0" + bytes(8)])
+def test_a_file_without_directories_has_no_picture(head):
+    with pytest.raises(UnreadablePhotoError, match="no picture in it"):
+        stripped(head + SECRET)
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked():

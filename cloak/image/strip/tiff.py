@@ -98,6 +98,8 @@ def plan(source: Source, keep: Keep) -> Plan:
         TooLargeError: more pixels than can be checked, or more bytes than a TIFF file can have.
     """
     order, found = directories(source)
+    if not found:
+        raise damaged("no picture in it")
     file = _File(source, order, keep, Trimmer(source), left=2 * source.size)
     pages = [_page(directory, file) for directory in _full(found, file)]
     file.removed |= file.trimmer.removed | ({blocks.STRAY} if file.trimmer.hidden else set())
