@@ -14,6 +14,7 @@ COMMANDS = {
     "engine": ("cloak.cli.engine", "Search faces in local folders as a face-search company would."),
     "evaluate": ("cloak.cli.evaluate", "Measure how well cloaks protect, with recognisers that were not used."),
     "inspect": ("cloak.cli.inspect", "Say what photos would give away; nothing is changed."),
+    "me": ("cloak.cli.me", "Show or forget whom `protect --protect me` protects."),
     "models": ("cloak.cli.models", "Show, fetch and check the trained networks."),
     "protect": ("cloak.cli.protect", "Cloak the faces in photos and strip what the files say about you."),
     "strip": ("cloak.cli.strip", "Strip what photos' files say about you; the pictures stay as they are."),

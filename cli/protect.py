@@ -12,6 +12,8 @@ CHOICES = {
     "strength": ("subtle", "balanced", "strong"),
     "weights": ("open", "research"),
     "faces": ("all", "largest", "none"),
+    "protect": ("all", "me", "except"),
+    "bystanders": ("leave", "blur", "cloak"),
     "names": ("keep", "random"),
     "format": ("keep", "jpeg", "png", "webp", "avif", "heic"),
     "no-face": ("strip", "fail"),
@@ -36,6 +38,13 @@ def _choice(name: str, text: str) -> Callable[[_Function], _Function]:
     "weights", "Networks that cloaks are made against; research accepts licences for non-commercial research only."
 )
 @_choice("faces", "Which faces to cloak.")
+@_choice("protect", "Whose faces to cloak: everybody's, yours, or all but yours; in doubt, a face is cloaked.")
+@click.option(
+    "--me",
+    type=click.Path(path_type=Path),
+    help="Photos of you alone, to know you by. How you look to a recogniser is kept, encrypted: needed once.",
+)
+@_choice("bystanders", "What to do with the other faces. A blurred face cannot be brought back.")
 @_choice("names", "Keep file names and folders, or give random names in one folder.")
 @_choice("format", "Format to write; keep is each photo's own.")
 @_choice("no-face", "What to do with photos in which no face is found.")

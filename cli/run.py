@@ -8,8 +8,18 @@ from typing import Any
 
 import click
 
+from cloak.cli.known import known
 from cloak.cli.progress import progress
-from cloak.config import AttackConfig, FacePolicy, NoFacePolicy, ProtectConfig, Strength
+from cloak.cloaker import Cloaker
+from cloak.config import (
+    AttackConfig,
+    BystanderPolicy,
+    FacePolicy,
+    NoFacePolicy,
+    ProtectConfig,
+    ProtectPolicy,
+    Strength,
+)
 from cloak.container import Container
 from cloak.errors import UsageError
 from cloak.files import check_folder
@@ -18,18 +28,29 @@ from cloak.models.registry import DETECTOR
 from cloak.names import NamePolicy, shown
 from cloak.outcome import Outcome
 from cloak.pipeline import protect
+from cloak.references import RECOGNISER
 from cloak.report import Report
 from cloak.sources import find_photos
 from cloak.summary import Summary
 from cloak.targets import Job, plan
 
 
-def run(paths: Sequence[Path], output: Path, *, as_json: bool, quiet: bool, verbose: bool, **options: Any) -> int:  # noqa: ANN401
+def run(
+    paths: Sequence[Path],
+    output: Path,
+    *,
+    me: Path | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **options: Any,  # noqa: ANN401
+) -> int:
     """Protect photos, print what came of it, and return the exit code.
 
     Args:
         paths: files, folders and patterns.
         output: folder to write to.
+        me: folder with photos of the person whom `--protect` is about; what was learned from it before, if None.
         as_json: one JSON document on stdout in place of sentences.
         quiet: failures only.
         verbose: a line for each photo.
@@ -44,12 +65,13 @@ def run(paths: Sequence[Path], output: Path, *, as_json: bool, quiet: bool, verb
     _check(jobs, output, config)
     if not quiet:
         _announce(config)
+    cloaker = Cloaker(config, known(config, me, quiet=quiet))
     summary = Summary(config, found.ignored, len(jobs))
     with ExitStack() as stack:
         report = stack.enter_context(Report()) if config.report else None
         advance = stack.enter_context(progress(len(jobs), quiet=quiet))
         try:
-            for outcome in stack.enter_context(closing(protect(jobs, config))):
+            for outcome in stack.enter_context(closing(protect(jobs, config, cloaker=cloaker))):
                 summary.add(outcome)
                 if report:
                     report.add(outcome)
@@ -69,6 +91,8 @@ def _config(
     strength: str,
     weights: str,
     faces: str,
+    protect: str,
+    bystanders: str,
     names: str,
     no_face: str,
     format: str,
@@ -79,6 +103,8 @@ def _config(
         attack=AttackConfig.preset(Strength(strength), seed=seed),
         weights=Profile(weights),
         faces=FacePolicy(faces),
+        protect=ProtectPolicy(protect),
+        bystanders=BystanderPolicy(bystanders),
         names=NamePolicy(names),
         no_face=NoFacePolicy(no_face),
         container=None if format == "keep" else Container(format),
@@ -105,7 +131,8 @@ def _announce(config: ProtectConfig) -> None:
     """Say so before the first run downloads networks: it takes a while, and happens once."""
     if config.faces is FacePolicy.NONE:
         return
-    needed = [DETECTOR] if config.dry_run else [DETECTOR, *surrogates(config.weights), WITNESS]
+    people = [] if config.protect is ProtectPolicy.ALL else [RECOGNISER]
+    needed = [DETECTOR, *people] if config.dry_run else [DETECTOR, *surrogates(config.weights), WITNESS]
     missing = [name for name in needed if not cache.path(artifact(name)).exists()]
     if missing:
         click.echo(f"Fetching once, if there are faces: {', '.join(missing)} (see `cloak models list`)", err=True)
@@ -116,6 +143,8 @@ def _line(outcome: Outcome) -> str:
     if outcome.target is None:
         return f"{outcome.status}: {shown(outcome.source)}: {outcome.reason}"
     parts = [f"{outcome.found} face{'' if outcome.found == 1 else 's'}"]
+    if outcome.blurred:
+        parts.append(f"{outcome.blurred} blurred")
     if outcome.faces:
         parts.append(f"{sum(not face.witness.matched for face in outcome.faces)} not even matched to the original")
     parts += [f"one more left uncloaked: {reason}" for reason in outcome.left]

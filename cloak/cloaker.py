@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from functools import cached_property
 from os import PathLike
 from typing import Any, TypeVar, overload
 
@@ -10,15 +11,20 @@ import torch
 from PIL.Image import Image
 
 from cloak.attack import attack
-from cloak.config import AttackConfig, FacePolicy, ProtectConfig, Strength
+from cloak.config import AttackConfig, FacePolicy, ProtectConfig, ProtectPolicy, Strength
 from cloak.conversions import like, to_photo
 from cloak.device import pick_device
-from cloak.errors import ConfigError
+from cloak.errors import ConfigError, UsageError
+from cloak.faces.blur import blur
 from cloak.faces.composite import composite
+from cloak.faces.embed import align, embed_crops
 from cloak.faces.frame import frame
-from cloak.models import Profile
+from cloak.faces.people import Likeness, judge, score
+from cloak.models import Profile, Recogniser, load_recogniser
 from cloak.networks import Networks
 from cloak.photo import Face, FaceBatch, Photo
+from cloak.references import RECOGNISER, References
+from cloak.selection import MIN_FACE, Chosen, is_large, select
 
 _Picture = TypeVar("_Picture", Photo, torch.Tensor, Image)
 _Kind = TypeVar("_Kind", bound=StrEnum)
@@ -26,29 +32,10 @@ _Kind = TypeVar("_Kind", bound=StrEnum)
 _TOGETHER = 64
 """Photos in memory that are cloaked together."""
 
-MIN_FACE = 24.0
-"""Faces whose longer side is fewer pixels are left as they are: recognisers do not see a person in them either."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeftFace:
-    """A face that is not cloaked, and why."""
-
-    face: Face
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The faces of one photo: those to cloak, and those to leave."""
-
-    faces: tuple[Face, ...] = ()
-    left: tuple[LeftFace, ...] = ()
-
 
 @dataclass(frozen=True, slots=True)
 class Cloaked:
-    """A photo with cloaks on the chosen faces and every other pixel as it was."""
+    """A photo with cloaks on the chosen faces, others blurred, and every other pixel as it was."""
 
     photo: Photo
     chosen: Chosen
@@ -62,10 +49,26 @@ class Cloaker:
     Attributes:
         config: what it was made with; the fields about files do not matter here.
         networks: the networks that it uses.
+
+    Args:
+        config: all settings.
+        references: the person whom `config.protect` is about, unless it is about all.
+
+    Raises:
+        UsageError: there are no references, and it is about a person; or this machine has no such device.
+        ReferencesError: another recogniser made them.
     """
 
-    def __init__(self, config: ProtectConfig | None = None) -> None:
+    def __init__(self, config: ProtectConfig | None = None, references: References | None = None) -> None:
         self.config = config or ProtectConfig()
+        self._references = references
+        if references is not None:
+            references.check()
+        elif self.config.protect is not ProtectPolicy.ALL:
+            raise UsageError(
+                f"--protect {self.config.protect} needs to know a person, and no reference photos are kept: "
+                "name a folder with photos of that person alone: --me FOLDER"
+            )
         self.networks = Networks(self.config.weights, pick_device(self.config.device))
 
     @classmethod
@@ -148,11 +151,12 @@ class Cloaker:
         if self.config.faces is FacePolicy.NONE:
             return [Chosen() for _ in photos]
         large = [photo.pixels for photo in photos if min(photo.height, photo.width) >= MIN_FACE]
-        found = iter(self.networks.detector.detect(large))
-        return [
-            _choose(next(found), self.config.faces) if min(photo.height, photo.width) >= MIN_FACE else Chosen()
-            for photo in photos
-        ]
+        detected = iter(self.networks.detector.detect(large))
+        found = [next(detected) if min(photo.height, photo.width) >= MIN_FACE else [] for photo in photos]
+        if self._references is None or self.config.protect is ProtectPolicy.ALL:
+            return [select(faces, self.config) for faces in found]
+        known = iter(self._compare(photos, found, self._references))
+        return [select(faces, self.config, [next(known) for face in faces if is_large(face)]) for faces in found]
 
     def cloak(self, photos: Sequence[Photo]) -> Iterator[tuple[int, Cloaked]]:
         """Cloak photos together; yield each, with its index, as soon as its last face is done.
@@ -160,6 +164,8 @@ class Cloaker:
         Faces of all photos are batched by size. What becomes of a face depends on the others by rounding alone.
         """
         chosen = self.choose(photos)
+        # Blurred first, so that no cloak is a function of what the blur is to destroy.
+        photos = [blur(photo, one.blurred) for photo, one in zip(photos, chosen, strict=True)]
         pixels = [photo.pixels for photo in photos]
         todo = [len(one.faces) for one in chosen]
         yield from ((index, Cloaked(photos[index], chosen[index])) for index, faces in enumerate(todo) if not faces)
@@ -172,25 +178,31 @@ class Cloaker:
                     if not todo[index]:
                         yield index, Cloaked(replace(photos[index], pixels=pixels[index]), chosen[index])
 
+    def _compare(
+        self, photos: Sequence[Photo], found: Sequence[Sequence[Face]], references: References
+    ) -> list[Likeness]:
+        """Say of every face that is large enough, photo by photo, whether it is the person's."""
+        recogniser = self._recogniser
+        crops = [
+            align(photo.pixels, [face for face in faces if is_large(face)], recogniser)
+            for photo, faces in zip(photos, found, strict=True)
+        ]
+        embeddings = embed_crops(torch.cat(crops), recogniser) if crops else torch.zeros(0, recogniser.dim)
+        return judge(score(embeddings, torch.from_numpy(references.embeddings)), recogniser.thresholds)
+
+    @cached_property
+    def _recogniser(self) -> Recogniser:
+        """Who tells people apart: one of the surrogates, but a dry run needs no other."""
+        if self.config.dry_run:
+            return load_recogniser(RECOGNISER, device=self.networks.device)
+        return next(each for each in self.networks.surrogates if each.name == RECOGNISER)
+
 
 def _named(kind: type[_Kind], name: str) -> _Kind:
     try:
         return kind(name)
     except ValueError:
         raise ConfigError(f"{kind.__name__.lower()} must be one of {', '.join(kind)}, got {name!r}") from None
-
-
-def _choose(faces: Sequence[Face], policy: FacePolicy) -> Chosen:
-    large = [face for face in faces if face.size >= MIN_FACE]
-    if policy is FacePolicy.LARGEST:
-        large = sorted(large, key=lambda face: face.size)[-1:]
-    kept = {id(face) for face in large}
-    left = [
-        LeftFace(face, f"too small ({face.size:.0f} pixels)" if face.size < MIN_FACE else "not the largest")
-        for face in faces
-        if id(face) not in kept
-    ]
-    return Chosen(tuple(large), tuple(left))
 
 
 def _split(batch: FaceBatch, most: int) -> Iterator[FaceBatch]:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from cloak.container import Container
-from cloak.errors import ConfigError
+from cloak.errors import ConfigError, UsageError
 from cloak.models import Profile
 from cloak.names import NamePolicy
 
@@ -24,6 +24,22 @@ class FacePolicy(StrEnum):
     ALL = "all"
     LARGEST = "largest"
     NONE = "none"
+
+
+class ProtectPolicy(StrEnum):
+    """Whose faces are cloaked: those of all, of the person that reference photos show, or of all but that person."""
+
+    ALL = "all"
+    ME = "me"
+    EXCEPT = "except"
+
+
+class BystanderPolicy(StrEnum):
+    """What happens to faces that are not selected, by `ProtectPolicy` or `FacePolicy`."""
+
+    LEAVE = "leave"
+    BLUR = "blur"
+    CLOAK = "cloak"
 
 
 class NoFacePolicy(StrEnum):
@@ -137,6 +153,8 @@ class ProtectConfig:
         attack: how cloaks are searched for.
         weights: which surrogates, by licence.
         faces: which faces are cloaked.
+        protect: whose faces are cloaked.
+        bystanders: what happens to the other faces.
         no_face: what happens to photos without one.
         names: what written files are called.
         container: the format to write, or None to keep each photo's own.
@@ -151,6 +169,8 @@ class ProtectConfig:
     attack: AttackConfig = field(default_factory=AttackConfig)
     weights: Profile = Profile.OPEN
     faces: FacePolicy = FacePolicy.ALL
+    protect: ProtectPolicy = ProtectPolicy.ALL
+    bystanders: BystanderPolicy = BystanderPolicy.LEAVE
     no_face: NoFacePolicy = NoFacePolicy.STRIP
     names: NamePolicy = NamePolicy.KEEP
     container: Container | None = None
@@ -160,3 +180,34 @@ class ProtectConfig:
     max_pixels: int = 200_000_000
     batch: int = 8
     report: Path | None = None
+
+    def __post_init__(self) -> None:
+        if problem := _contradiction(self.faces, self.protect, self.bystanders):
+            raise UsageError(problem)
+
+    @property
+    def selective(self) -> bool:
+        """Whether some faces may be treated unlike others because of whose they are, or be blurred."""
+        return self.protect is not ProtectPolicy.ALL or self.bystanders is not BystanderPolicy.LEAVE
+
+
+def _contradiction(faces: FacePolicy, protect: ProtectPolicy, bystanders: BystanderPolicy) -> str | None:
+    """Say what is wrong with a combination, and what to do, if anything is."""
+    if protect is not ProtectPolicy.ALL and faces is not FacePolicy.ALL:
+        return f"--protect {protect} says which faces to cloak, and so does --faces {faces}: leave one of them out"
+    if bystanders is BystanderPolicy.LEAVE:
+        return None
+    if faces is FacePolicy.NONE:
+        return f"--faces none looks for no faces, and --bystanders {bystanders} needs them: leave one of them out"
+    if protect is ProtectPolicy.ALL and faces is FacePolicy.ALL:
+        return (
+            f"--bystanders {bystanders} is about faces that are not selected, and all are: "
+            "add --protect me, --protect except or --faces largest"
+        )
+    if bystanders is BystanderPolicy.CLOAK and protect is not ProtectPolicy.ME:
+        return f"--bystanders cloak cloaks the faces that {_spares(protect)} leaves out: leave one of them out"
+    return None
+
+
+def _spares(protect: ProtectPolicy) -> str:
+    return "--protect except" if protect is ProtectPolicy.EXCEPT else "--faces largest"

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from cloak.photo import Photo
-from cloak.verify import FaceVerdict, Verdict
+from cloak.verify import BlurVerdict, FaceVerdict, Verdict
 
 
 class Status(StrEnum):
@@ -45,6 +45,9 @@ class Outcome:
         faces: the verdict on each face that was cloaked; in a dry run, nothing.
         found: number of faces that were found and are, or would be, cloaked.
         left: why faces were left as they are, one reason each.
+        blurred: number of faces that are, or would be, blurred.
+        blurs: the verdict on each of them; in a dry run, nothing.
+        uncertain: how many of the cloaked faces may, or may not, be the person that the references show.
         removed: names of the metadata that the original had and the written file has not.
         pictures: the pixels, if they were asked for.
     """
@@ -56,5 +59,8 @@ class Outcome:
     faces: tuple[FaceVerdict, ...] = ()
     found: int = 0
     left: tuple[str, ...] = ()
+    blurred: int = 0
+    blurs: tuple[BlurVerdict, ...] = ()
+    uncertain: int = 0
     removed: tuple[str, ...] = ()
     pictures: Pictures | None = None

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from cloak.cloaker import Chosen, Cloaker
+from cloak.cloaker import Cloaker
 from cloak.config import FacePolicy, NoFacePolicy, ProtectConfig
 from cloak.container import Container, Encoding
 from cloak.errors import NoFaceError, PhotoError
@@ -20,6 +20,7 @@ from cloak.image.codec import decode, encode
 from cloak.image.strip.bare import strip
 from cloak.outcome import Outcome, Pictures, Status
 from cloak.photo import Photo
+from cloak.selection import Chosen
 from cloak.targets import Job
 from cloak.verify import verify
 
@@ -61,7 +62,7 @@ def protect(
     Args:
         jobs: what to read and where to write it; see `cloak.targets.plan`.
         config: all settings.
-        cloaker: one to use again, made with the same settings.
+        cloaker: one to use again, made with the same settings; the one that knows whom `config.protect` is about.
 
     Raises:
         CloakError: something that concerns all photos, such as weights that cannot be had.
@@ -136,9 +137,11 @@ class _Run:
         outcome = Outcome(
             source=job.source,
             target=job.target,
-            status=Status.WOULD_PROTECT if chosen.faces else Status.WOULD_STRIP,
+            status=Status.WOULD_PROTECT if chosen.faces or chosen.blurred else Status.WOULD_STRIP,
             found=len(chosen.faces),
             left=tuple(one.reason for one in chosen.left),
+            blurred=len(chosen.blurred),
+            uncertain=chosen.uncertain,
             removed=photo.found,
         )
         try:
@@ -148,18 +151,19 @@ class _Run:
             return _failed(job, error)
 
     def _check(self, chosen: Chosen) -> None:
-        faceless = not chosen.faces and not chosen.left and self.config.faces is not FacePolicy.NONE
+        found = (*chosen.faces, *chosen.left, *chosen.blurred)
+        faceless = not found and self.config.faces is not FacePolicy.NONE
         if faceless and self.config.no_face is NoFacePolicy.FAIL:
             raise NoFaceError("no face was found: look at it, and use --no-face strip to have it stripped only")
 
     def _write(self, outcome: Outcome, photo: Photo, chosen: Chosen, data: bytes) -> Outcome:
-        verdict = verify(data, photo, chosen.faces, self.cloaker.networks)
+        verdict = verify(data, photo, chosen.faces, self.cloaker.networks, blurred=chosen.blurred)
         pictures = self._pictures(data, photo, chosen) if self.config.report else None
         if outcome.target:
             # Not in this thread: Ctrl-C is raised here, between any two steps, and could leave a temporary file.
             self.pool.submit(write, outcome.target, data, overwrite=self.config.overwrite).result()
-        status = Status.PROTECTED if chosen.faces else Status.STRIPPED
-        return replace(outcome, status=status, faces=verdict.faces, pictures=pictures)
+        status = Status.PROTECTED if chosen.faces or chosen.blurred else Status.STRIPPED
+        return replace(outcome, status=status, faces=verdict.faces, blurs=verdict.blurs, pictures=pictures)
 
     def _pictures(self, data: bytes, photo: Photo, chosen: Chosen) -> Pictures:
         return Pictures(

@@ -19,7 +19,7 @@ from cloak.names import shown
 from cloak.outcome import Outcome, Pictures, Status
 from cloak.photo import Photo
 from cloak.summary import Summary
-from cloak.verify import FaceVerdict
+from cloak.verify import BlurVerdict, FaceVerdict
 
 THUMBNAIL = 640
 """Longer side of whole photos, and the most that is shown of a face at 100%, in pixels."""
@@ -83,9 +83,13 @@ def _section(outcome: Outcome) -> str:
     return (
         f"<section>{title}<p>{outcome.status}, written to {html.escape(shown(outcome.target or ''))}</p>"
         f"<p>Removed from the file: {removed}.</p>{left}"
-        + (_overview(pictures) + "".join(_faces(outcome.faces, pictures)) if pictures else "")
+        + (_overview(pictures) + _details(outcome, pictures) if pictures else "")
         + "</section>"
     )
+
+
+def _details(outcome: Outcome, pictures: Pictures) -> str:
+    return "".join((*_faces(outcome.faces, pictures), *_blurs(outcome.blurs, pictures)))
 
 
 def _overview(pictures: Pictures) -> str:
@@ -95,10 +99,9 @@ def _overview(pictures: Pictures) -> str:
 
 def _faces(faces: tuple[FaceVerdict, ...], pictures: Pictures) -> Iterator[str]:
     for number, (face, uncloaked) in enumerate(zip(faces, pictures.uncloaked.faces, strict=True), 1):
-        before, after = (_crop(photo.pixels, face.box) for photo in (pictures.before, pictures.after))
         yield (
             f"<h3>Face {number}, at 100%</h3>"
-            + _figures("row", (before, after, _difference(before, after)), pictures.before, EXACT)
+            + _closeup(pictures, face.box)
             + _scores(face, uncloaked)
             + f"<p>How visible the change is: DSSIM {face.dssim:.4f}, tint {face.colour:.2f} and "
             f"blotches {face.luma:.2f} grey levels of 255.</p>"
@@ -106,6 +109,23 @@ def _faces(faces: tuple[FaceVerdict, ...], pictures: Pictures) -> Iterator[str]:
             f"{face.unmatched_elsewhere:.0%}.</p>"
             + ("" if face.detected else "<p>The face was not found again in the written photo.</p>")
         )
+
+
+def _blurs(blurs: tuple[BlurVerdict, ...], pictures: Pictures) -> Iterator[str]:
+    for number, blur in enumerate(blurs, 1):
+        yield (
+            f"<h3>Blurred face {number}, at 100%</h3>"
+            + _closeup(pictures, blur.box)
+            + f"<p>A face is {'still' if blur.detected else 'no longer'} found there. "
+            f"{html.escape(blur.witness.recogniser)} finds it {blur.witness.similarity:.2f} like the original and "
+            f"takes two faces for one person from {blur.witness.threshold:.2f} on: "
+            f"{'still' if blur.witness.matched else 'not'} matched.</p>"
+        )
+
+
+def _closeup(pictures: Pictures, box: tuple[float, float, float, float]) -> str:
+    before, after = (_crop(photo.pixels, box) for photo in (pictures.before, pictures.after))
+    return _figures("row", (before, after, _difference(before, after)), pictures.before, EXACT)
 
 
 def _scores(face: FaceVerdict, uncloaked: FaceVerdict) -> str:

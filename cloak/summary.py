@@ -10,7 +10,7 @@ from cloak.config import ProtectConfig
 from cloak.names import shown
 from cloak.outcome import Outcome, Status
 from cloak.sources import Ignored
-from cloak.verify import FAR, FaceVerdict
+from cloak.verify import FAR, BlurVerdict, FaceVerdict, Score
 
 LIMIT = (
     "This says nothing certain about other engines or future ones, nor about photos of you that others post: "
@@ -58,7 +58,8 @@ class Summary:
 
     def sentences(self) -> list[str]:
         """Say what was done and what it is worth, in words that need no background."""
-        return [*self._stop(), self._counts(), *self._left(), *self._verdict()]
+        treated = self._treated() if self.config.selective else self._left()
+        return [*self._stop(), self._counts(), *treated, *self._blurs(), *self._verdict()]
 
     def document(self) -> dict[str, Any]:
         """Return everything as JSON can hold it; paths may hold lone surrogates, which ASCII JSON escapes."""
@@ -66,6 +67,8 @@ class Summary:
             "version": version("photo-cloak"),
             "strength_budget": _fields(self.config.attack.budget, "eps", "dssim", "colour", "luma"),
             "weights": str(self.config.weights),
+            "protect": str(self.config.protect),
+            "bystanders": str(self.config.bystanders),
             "seed": self.config.attack.seed,
             "false_accept_rate": FAR,
             "dry_run": self.config.dry_run,
@@ -74,6 +77,7 @@ class Summary:
                 **{str(status).replace(" ", "_"): self.count(status) for status in Status},
                 "faces": len(self.faces),
                 "faces_not_matched": sum(not face.witness.matched for face in self.faces),
+                "faces_blurred": sum(outcome.blurred for outcome in self.outcomes),
                 "other_photos_not_matched": self._elsewhere(),
             },
             "photos": [_photo(outcome) for outcome in self.outcomes],
@@ -106,11 +110,30 @@ class Summary:
         )
 
     def _left(self) -> list[str]:
+        number, listed = self._reasons()
+        return [f"{_faces(number)} left uncloaked: {listed}."] if number else []
+
+    def _treated(self) -> list[str]:
+        """Say how many faces were cloaked, blurred and left, where that depends on whose they are."""
+        cloaked = sum(outcome.found for outcome in self.outcomes)
+        blurred = sum(outcome.blurred for outcome in self.outcomes)
+        left, listed = self._reasons()
+        would = "would be " if self.config.dry_run else ""
+        stay = "it is" if left == 1 else "they are"
+        line = f"{_faces(cloaked)} {would}cloaked, {blurred} blurred, {left} left as {stay}"
+        uncertain = sum(outcome.uncertain for outcome in self.outcomes)
+        doubt = f"{uncertain} of the cloaked faces may or may not be the person's: in doubt, a face is cloaked."
+        return [f"{line} ({listed})." if left else f"{line}.", *([doubt] if uncertain else [])]
+
+    def _reasons(self) -> tuple[int, str]:
+        """Return how many faces were left as they are, and why."""
         reasons = Counter(reason.partition(" (")[0] for outcome in self.outcomes for reason in outcome.left)
-        if not reasons:
-            return []
-        listed = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
-        return [f"{_faces(reasons.total())} left uncloaked: {listed}."]
+        return reasons.total(), ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
+
+    def _blurs(self) -> list[str]:
+        """Warn of blurred faces that a recogniser still knows."""
+        known = sum(blur.witness.matched for outcome in self.outcomes for blur in outcome.blurs)
+        return [f"The recogniser still matches {known} of the blurred faces: look at the report."] if known else []
 
     def _verdict(self) -> list[str]:
         if not self.faces:
@@ -125,8 +148,8 @@ class Summary:
             f"{_faces(len(self.faces))}."
         ]
         if lost:
-            were = "was" if lost == 1 else "were"
-            lines.append(f"{_faces(lost)} {were} not found again in the written photo; other detectors may find more.")
+            gone = f"{_faces(lost)} {_was(lost)} not found again"
+            lines.append(f"{gone} in the written photo; other detectors may find more.")
         return [*lines, LIMIT]
 
 
@@ -143,6 +166,10 @@ def _faces(number: int) -> str:
     return f"{number} face{'' if number == 1 else 's'}"
 
 
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
 def _fields(item: object, *names: str) -> dict[str, Any]:
     return {name: getattr(item, name) for name in names}
 
@@ -155,12 +182,22 @@ def _photo(outcome: Outcome) -> dict[str, Any]:
         "reason": outcome.reason,
         "faces_found": outcome.found,
         "faces_left": list(outcome.left),
+        "faces_blurred": outcome.blurred,
+        "faces_uncertain": outcome.uncertain,
         "removed": list(outcome.removed),
         "faces": [_face(face) for face in outcome.faces],
+        "blurred": [_blur(blur) for blur in outcome.blurs],
     }
 
 
 def _face(face: FaceVerdict) -> dict[str, Any]:
-    scores = [_fields(score, "recogniser", "witness", "similarity", "threshold", "matched") for score in face.scores]
     told = _fields(face, "box", "detected", "unmatched_elsewhere", "dssim", "colour", "luma")
-    return {**told, "scores": scores}
+    return {**told, "scores": [_score(score) for score in face.scores]}
+
+
+def _blur(blur: BlurVerdict) -> dict[str, Any]:
+    return {**_fields(blur, "box", "detected"), "scores": [_score(blur.witness)]}
+
+
+def _score(score: Score) -> dict[str, Any]:
+    return _fields(score, "recogniser", "witness", "similarity", "threshold", "matched")

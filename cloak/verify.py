@@ -1,15 +1,15 @@
 """The verdict: what a recogniser makes of the bytes that were written."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 
 from cloak.attack.budget import measure
+from cloak.faces.embed import embed
 from cloak.faces.frame import frame
-from cloak.faces.geometry import apply, invert, similarity, warp
 from cloak.image.codec import decode
 from cloak.models import Recogniser
 from cloak.networks import Networks
@@ -24,8 +24,6 @@ HALF, WIDTH = 0.43, 0.06
 A logistic curve through what was measured on people A to M. How far off it is on people N to Z says
 tests/benchmarks/elsewhere.json.
 """
-
-_TOGETHER = 32
 
 SAME_FACE = 0.3
 """Two detections with at least this intersection over union are one face."""
@@ -87,15 +85,33 @@ class FaceVerdict:
         return 1 / (1 + math.exp((self.witness.similarity - HALF) / WIDTH))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlurVerdict:
+    """One face that was blurred, as it was written.
+
+    Attributes:
+        box: left, top, right, bottom in the original, pixels.
+        detected: whether the detector still finds a face there.
+        witness: what the witness makes of it, at the original landmarks where it is not found.
+    """
+
+    box: tuple[float, float, float, float]
+    detected: bool
+    witness: Score
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All faces of one photo that were cloaked, in the order given."""
+    """All faces of one photo that were cloaked, and those that were blurred, in the order given."""
 
     faces: tuple[FaceVerdict, ...] = ()
+    blurs: tuple[BlurVerdict, ...] = ()
 
 
 @torch.inference_mode()
-def verify(written: bytes, photo: Photo, faces: Sequence[Face], networks: Networks) -> Verdict:
+def verify(
+    written: bytes, photo: Photo, faces: Sequence[Face], networks: Networks, *, blurred: Sequence[Face] = ()
+) -> Verdict:
     """Open a written file as an engine would, find the faces anew, and compare them with the original ones.
 
     The comparison is with the very photo that was protected, which is the hardest case: other photos of the same
@@ -106,53 +122,54 @@ def verify(written: bytes, photo: Photo, faces: Sequence[Face], networks: Networ
         photo: the original.
         faces: the faces of the original that were cloaked.
         networks: the detector, the surrogates, and the witness.
+        blurred: the faces of the original that were blurred.
 
     Raises:
         PhotoError: the bytes cannot be read.
     """
-    if not faces:
+    if not faces and not blurred:
         return Verdict()
     result = decode(written, max_pixels=photo.width * photo.height)
-    anew = _find_again(faces, networks.detector.detect([result.pixels])[0])
-    columns = []
-    for recogniser in (*networks.surrogates, networks.witness):
-        before = embed(photo.pixels, faces, recogniser)
-        after = embed(result.pixels, [new or old for new, old in zip(anew, faces, strict=True)], recogniser)
-        witness = recogniser is networks.witness
-        columns.append([_score(recogniser, value, witness=witness) for value in (before * after).sum(1).tolist()])
-    verdicts = zip(faces, anew, zip(*columns, strict=True), strict=True)
+    found = networks.detector.detect([result.pixels])[0]
     return Verdict(
-        tuple(_verdict(photo, result, face, scores, detected=new is not None) for face, new, scores in verdicts)
+        tuple(_cloaked(photo, result, faces, found, networks)) if faces else (),
+        tuple(_blurred(photo, result, blurred, found, networks.witness)) if blurred else (),
     )
 
 
-def embed(pixels: torch.Tensor, faces: Sequence[Face], recogniser: Recogniser) -> torch.Tensor:
-    """Align faces of a photo to a recogniser's template and embed them.
-
-    Args:
-        pixels: uint8 (3, H, W).
-        faces: N faces with landmarks in those pixels.
-        recogniser: on any device.
-
-    Returns:
-        float32 (N, dim), L2-normalised, on the CPU.
-    """
-    crops = torch.cat([_align(pixels, face.landmarks.float(), recogniser) for face in faces])
-    parts = (crops[start : start + _TOGETHER] for start in range(0, len(crops), _TOGETHER))
-    return torch.cat([recogniser(part.to(recogniser.template.device)).float().cpu() for part in parts])
+def _cloaked(
+    photo: Photo, result: Photo, faces: Sequence[Face], found: Sequence[Face], networks: Networks
+) -> Iterator[FaceVerdict]:
+    anew = _find_again(faces, found)
+    columns = []
+    for recogniser in (*networks.surrogates, networks.witness):
+        columns.append(_scores(photo, result, faces, anew, recogniser, witness=recogniser is networks.witness))
+    for face, new, scores in zip(faces, anew, zip(*columns, strict=True), strict=True):
+        yield _verdict(photo, result, face, scores, detected=new is not None)
 
 
-def _align(pixels: torch.Tensor, landmarks: torch.Tensor, recogniser: Recogniser) -> torch.Tensor:
-    """Return float32 (1, 3, s, s); only the part of the photo that it shows is converted to float."""
-    size, template = recogniser.input_size, recogniser.template.cpu()
-    to_input = similarity(landmarks[None], template)
-    corners = torch.tensor([[[0, 0], [size, 0], [0, size], [size, size]]], dtype=torch.float32)
-    shown = apply(invert(to_input), corners)[0]
-    _, height, width = pixels.shape
-    left, top = (min(max(int(low) - 2, 0), most - 1) for low, most in zip(shown.amin(0), (width, height), strict=True))
-    right, bottom = (max(int(high) + 3, low + 1) for high, low in zip(shown.amax(0), (left, top), strict=True))
-    window = pixels[None, :, top:bottom, left:right].float() / 255
-    return warp(window, similarity(landmarks[None] - torch.tensor([left, top]), template), size, antialias=True)
+def _blurred(
+    photo: Photo, result: Photo, faces: Sequence[Face], found: Sequence[Face], witness: Recogniser
+) -> Iterator[BlurVerdict]:
+    anew = _find_again(faces, found)
+    scores = _scores(photo, result, faces, anew, witness, witness=True)
+    for face, new, each in zip(faces, anew, scores, strict=True):
+        yield BlurVerdict(box=face.box, detected=new is not None, witness=each)
+
+
+def _scores(
+    photo: Photo,
+    result: Photo,
+    faces: Sequence[Face],
+    anew: Sequence[Face | None],
+    recogniser: Recogniser,
+    *,
+    witness: bool,
+) -> list[Score]:
+    """Compare the original faces with the written ones, at the original landmarks where they are not found."""
+    before = embed(photo.pixels, faces, recogniser)
+    after = embed(result.pixels, [new or old for new, old in zip(anew, faces, strict=True)], recogniser)
+    return [_score(recogniser, value, witness=witness) for value in (before * after).sum(1).tolist()]
 
 
 def _find_again(faces: Sequence[Face], found: Sequence[Face]) -> list[Face | None]:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from cloak.cli.protect import CHOICES
-from cloak.config import FacePolicy, NoFacePolicy, Strength
+from cloak.config import BystanderPolicy, FacePolicy, NoFacePolicy, ProtectPolicy, Strength
 from cloak.container import ENCODED, Container
 from cloak.image.codec import decode
 from cloak.models import Profile
@@ -21,6 +21,8 @@ def test_the_options_are_those_of_the_library():
         "strength": Strength,
         "weights": Profile,
         "faces": FacePolicy,
+        "protect": ProtectPolicy,
+        "bystanders": BystanderPolicy,
         "names": NamePolicy,
         "no-face": NoFacePolicy,
     }
