@@ -188,7 +188,7 @@ class Cloaker:
             for photo, faces in zip(photos, found, strict=True)
         ]
         embeddings = embed_crops(torch.cat(crops), recogniser) if crops else torch.zeros(0, recogniser.dim)
-        return judge(score(embeddings, torch.from_numpy(references.embeddings)), recogniser.thresholds)
+        return judge(score(embeddings, torch.tensor(references.embeddings)), recogniser.thresholds)
 
     @cached_property
     def _recogniser(self) -> Recogniser:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cloak.errors import MissingExtraError
+from cloak.errors import CloakError, MissingExtraError
 from cloak.references import START_AGAIN, ReferencesError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def place() -> str | None:
 
     Raises:
         MissingExtraError: keyring is not installed.
+        ReferencesError: it cannot be used as it is configured.
     """
     backend = _backend()
     return backend.name if backend else None
@@ -37,7 +38,7 @@ def put(name: str, key: bytes) -> None:
     Raises:
         ReferencesError: there is no keyring, or it does not take it.
     """
-    with _explained("the system's keyring does not take the key"):
+    with _explained("does not take the key", "unlock it and try again"):
         _present().set_password(SERVICE, name, base64.b64encode(key).decode("ascii"))
 
 
@@ -47,7 +48,7 @@ def get(name: str) -> bytes | None:
     Raises:
         ReferencesError: there is no keyring, or it is locked.
     """
-    with _explained("the system's keyring does not give out the key"):
+    with _explained("does not give out the key", "unlock it and try again"):
         text = _present().get_password(SERVICE, name)
     try:
         key = base64.b64decode(text or "", validate=True)
@@ -62,7 +63,7 @@ def drop(name: str) -> None:
     Raises:
         ReferencesError: there is no keyring, or it does not let go.
     """
-    with _explained("the system's keyring does not delete the key"):
+    with _explained("does not delete the key", "delete it there"):
         backend = _present()
         if backend.get_password(SERVICE, name) is not None:
             backend.delete_password(SERVICE, name)
@@ -74,8 +75,10 @@ def _backend() -> "KeyringBackend | None":
         import keyring.core  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtraError("reference photos", "people") from error
-    backend = keyring.get_keyring()
-    return backend if keyring.core.recommended(backend) else None
+    with _explained("cannot be used", "see `keyring diagnose`"):
+        backend = keyring.get_keyring()
+    chained = getattr(backend, "backends", [backend])  # the chainer counts as recommended whatever it is made of
+    return backend if chained and keyring.core.recommended(chained[0]) else None
 
 
 def _present() -> "KeyringBackend":
@@ -86,11 +89,12 @@ def _present() -> "KeyringBackend":
 
 
 @contextmanager
-def _explained(what: str) -> Iterator[None]:
-    _backend()  # whose error is the better one where keyring is missing
-    from keyring.errors import KeyringError  # noqa: PLC0415 -- of an extra
-
+def _explained(what: str, remedy: str) -> Iterator[None]:
+    """Raise whatever goes wrong in a back end, which may be anybody's plug-in, as an error of ours."""
     try:
         yield
-    except KeyringError as error:
-        raise ReferencesError(f"{what}: {error or type(error).__name__}: unlock it and try again") from error
+    except CloakError:
+        raise
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise ReferencesError(f"the system's keyring {what} ({reason}): {remedy}") from error

@@ -79,7 +79,8 @@ def keep(references: References) -> bool:
     try:
         _write(path(), sealed)
     except OSError as error:
-        keys.drop(name)
+        with suppress(ReferencesError):
+            keys.drop(name)
         reason = error.strerror or error
         raise ReferencesError(f"cannot write {shown(path())}: {reason}; nothing was changed") from error
     if before:

@@ -30,6 +30,22 @@ class PlainFile(Memory):
     priority = 0.5
 
 
+class ChainOfPlainFiles(PlainFile):
+    """Several of those, as keyring chains them; the chain has a priority of its own."""
+
+    priority = 10
+    backends = (PlainFile(),)
+
+
+class Broken(Memory):
+    """A plug-in with a bug."""
+
+    def _break(self, *_):
+        raise RuntimeError("out of luck")
+
+    get_password = set_password = delete_password = _break
+
+
 class Locked(Memory):
     """One whose owner does not unlock it."""
 

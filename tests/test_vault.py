@@ -16,7 +16,7 @@ from cloak import keys, vault
 from cloak.errors import MissingExtraError
 from cloak.references import References, ReferencesError, fingerprint
 
-from .keyrings import Locked, Memory, PlainFile
+from .keyrings import Broken, ChainOfPlainFiles, Locked, Memory, PlainFile
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_nobody_else_may_read_the_file(ring, references):  # noqa: ARG001
     assert stat.S_IMODE(vault.path().parent.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("backend", [keyring.backends.fail.Keyring, PlainFile])
+@pytest.mark.parametrize("backend", [keyring.backends.fail.Keyring, PlainFile, ChainOfPlainFiles])
 def test_without_a_keyring_that_keeps_secrets_nothing_is_kept(use, backend, references, home):
     use(backend())
     assert not vault.keep(references)
@@ -118,12 +118,13 @@ def test_another_key_under_the_name_is_noticed(ring, references):
             vault.load()
 
 
-def test_a_locked_keyring_is_an_error_that_changes_nothing(ring, use, references):
+@pytest.mark.parametrize(("backend", "reason"), [(Locked, "locked"), (Broken, "out of luck")])
+def test_a_keyring_that_does_not_open_is_an_error_that_changes_nothing(ring, use, references, backend, reason):
     vault.keep(references)
     before = vault.path().read_bytes()
-    use(Locked())
+    use(backend())
     for action in (vault.load, lambda: vault.keep(references)):
-        with pytest.raises(ReferencesError, match="unlock it and try again"):
+        with pytest.raises(ReferencesError, match=rf"\({reason}\): unlock it and try again"):
             action()
     assert vault.path().read_bytes() == before
     use(ring)
