@@ -41,6 +41,7 @@ def _choice(name: str, text: str) -> Callable[[_Function], _Function]:
 @_choice("protect", "Whose faces to cloak: everybody's, yours, or all but yours; in doubt, a face is cloaked.")
 @click.option(
     "--me",
+    metavar="FOLDER",
     type=click.Path(path_type=Path),
     help="Photos of you alone, to know you by. How you look to a recogniser is kept, encrypted: needed once.",
 )
