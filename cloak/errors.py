@@ -13,6 +13,7 @@
     ├── VictimError                 a victim's file cannot be used
     ├── MissingExtraError           an optional package is not installed; the message names the extra
     ├── DatasetError                a folder of photos is not enough for an evaluation
+    ├── ReferencesError             reference photos of a person cannot be kept or used
     ├── OutputError                 the output folder cannot be used; nothing was written
     └── PhotoError                  ends one photo, the others go on      (exit code 3)
         ├── UnreadablePhotoError    not an image, truncated, no permission
@@ -76,6 +77,10 @@ class MissingExtraError(CloakError):
 
 class DatasetError(CloakError):
     """A folder of photos is not enough for an evaluation."""
+
+
+class ReferencesError(CloakError):
+    """The references that are kept cannot be used."""
 
 
 class OutputError(CloakError):

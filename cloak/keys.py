@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cloak.errors import CloakError, MissingExtraError
-from cloak.references import START_AGAIN, ReferencesError
+from cloak.errors import CloakError, MissingExtraError, ReferencesError
+from cloak.references import START_AGAIN
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend

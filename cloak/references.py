@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from cloak.errors import CloakError, ShapeError
+from cloak.errors import ReferencesError, ShapeError
 from cloak.models import artifact
 
 RECOGNISER = "sface"
@@ -14,10 +14,6 @@ RECOGNISER = "sface"
 
 START_AGAIN = "start again with `--me FOLDER`, or remove them with `cloak me forget`"
 """What to do about references that cannot be used."""
-
-
-class ReferencesError(CloakError):
-    """The references that are kept cannot be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,10 +25,10 @@ import numpy as np
 import platformdirs
 
 from cloak import keys
-from cloak.errors import CloakError, MissingExtraError
+from cloak.errors import CloakError, MissingExtraError, ReferencesError
 from cloak.files import sync_folder
 from cloak.names import shown
-from cloak.references import START_AGAIN, References, ReferencesError
+from cloak.references import START_AGAIN, References
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

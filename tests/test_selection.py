@@ -8,7 +8,7 @@ import torch
 
 from cloak.cloaker import Cloaker
 from cloak.config import AttackConfig, BystanderPolicy, FacePolicy, ProtectConfig, ProtectPolicy
-from cloak.errors import ShapeError, UsageError
+from cloak.errors import ReferencesError, ShapeError, UsageError
 from cloak.faces.detect import Detector
 from cloak.faces.embed import embed
 from cloak.faces.people import Likeness
@@ -17,7 +17,7 @@ from cloak.models import load_recogniser
 from cloak.outcome import Status
 from cloak.photo import Face
 from cloak.pipeline import protect
-from cloak.references import RECOGNISER, References, ReferencesError, fingerprint
+from cloak.references import RECOGNISER, References, fingerprint
 from cloak.report import Report
 from cloak.selection import Chosen, select
 from cloak.summary import Summary

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from cloak import keys, vault
-from cloak.errors import MissingExtraError
-from cloak.references import References, ReferencesError, fingerprint
+from cloak.errors import MissingExtraError, ReferencesError
+from cloak.references import References, fingerprint
 
 from .keyrings import Broken, ChainOfPlainFiles, Locked, Memory, PlainFile
 
