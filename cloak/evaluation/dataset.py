@@ -7,18 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 
 from cloak.errors import DatasetError, PhotoError
+from cloak.evaluation.copies import alike, difference_hash
 from cloak.files import read
 from cloak.image.codec import decode
 from cloak.names import shown
 from cloak.sources import SUFFIXES
 
 MAX_BYTES = 2**28
-HASH_SIDE = 16
-NEAR = 8
-"""Of 256 bits of two photos' hashes so many may differ if one is a copy of the other: saved anew or made smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +112,11 @@ class Dataset:
         Somebody who is protected and a stranger at once is found under the wrong name, which looks like protection.
         """
         names = {person.name for person in other.people}
-        known = torch.stack(list(other.prints.values())).float() * 2 - 1
+        known = torch.stack(list(other.prints.values()))
         excluded = Counter(self.excluded)
         kept = []
         for person in self.people:
-            marks = torch.stack([self.prints[photo.digest] for photo in person.photos]).float() * 2 - 1
-            copied = bool(((known.shape[1] - marks @ known.T) / 2 <= NEAR).any())
+            copied = bool(alike(torch.stack([self.prints[photo.digest] for photo in person.photos]), known).any())
             if person.name in names or copied:
                 excluded["stranger who is also among the people"] += len(person.photos)
             else:
@@ -252,16 +248,6 @@ def _targets(people: Sequence[Person]) -> list[Person]:
     return drawn[: min(TARGETS, len(people) // 10)]
 
 
-def difference_hash(pixels: torch.Tensor) -> torch.Tensor:
-    """Return 256 booleans that are nearly the same for copies of uint8 (3, H, W), however saved or resized.
-
-    Source: the "difference hash": is a pixel of a small grey copy brighter than its neighbour to the right?
-    """
-    grey = pixels.float().mean(0)[None, None]
-    small = F.interpolate(grey, (HASH_SIDE, HASH_SIDE + 1), mode="bilinear", antialias=True)[0, 0]
-    return (small[:, 1:] > small[:, :-1]).flatten()
-
-
 def _walk(folder: Path) -> Iterable[tuple[str, Path]]:
     if not folder.is_dir():
         raise DatasetError(f"{shown(folder)} is not a folder: name one that holds a folder of photos for each person")
@@ -274,17 +260,16 @@ def _walk(folder: Path) -> Iterable[tuple[str, Path]]:
 def _without_copies(
     found: Sequence[tuple[str, PhotoFile]], hashes: torch.Tensor, excluded: Counter[str]
 ) -> tuple[list[tuple[str, PhotoFile]], tuple[tuple[Path, ...], ...]]:
-    signs = hashes.float() * 2 - 1
     kept: list[tuple[str, PhotoFile]] = []
     copies: list[tuple[Path, ...]] = []
     for index, (name, photo) in enumerate(found):
-        differing = (len(signs[index]) - signs @ signs[index]) / 2
-        alike = [found[other] for other in (differing <= NEAR).nonzero().flatten().tolist()]
-        first = alike[0][1] is photo
-        if any(other != name for other, _ in alike):
+        same = alike(hashes[index : index + 1], hashes)[0]
+        group = [found[other] for other in same.nonzero().flatten().tolist()]
+        first = group[0][1] is photo
+        if any(other != name for other, _ in group):
             excluded["copy under another name"] += 1
             if first:
-                copies.append(tuple(each.path for _, each in alike))
+                copies.append(tuple(each.path for _, each in group))
         elif first:
             kept.append((name, photo))
         else:

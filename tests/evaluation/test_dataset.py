@@ -5,7 +5,8 @@ import torch
 from PIL import Image
 
 from cloak.errors import DatasetError
-from cloak.evaluation.dataset import Dataset, Split, cohort, difference_hash
+from cloak.evaluation.copies import difference_hash
+from cloak.evaluation.dataset import Dataset, Split, cohort
 
 
 def picture(seed: int, size: int = 96) -> Image.Image:
