@@ -73,6 +73,7 @@ def write(
     check: Callable[[BinaryIO], None] | None = None,
     modified: int | None = None,
     sync: Sync = Sync.ALL,
+    private: bool = False,
 ) -> None:
     """Write a file, whole or in pieces, which gets its name when it is complete and synced.
 
@@ -87,6 +88,7 @@ def write(
         check: called with the temporary file before it gets its name; what it raises ends the write.
         modified: when the file is to say it was last changed, in nanoseconds since 1970; None for now.
         sync: what to wait for.
+        private: nobody but the user may read it.
 
     Raises:
         WriteError: it exists and may not be overwritten, the disk is full, the folder is not writable.
@@ -94,7 +96,7 @@ def write(
     refuse_existing(path, overwrite=overwrite)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary(path.parent) as (temporary, file):
+        with _temporary(path.parent, 0o600 if private else 0o666) as (temporary, file):
             file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             if check:
@@ -135,16 +137,16 @@ def check_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _temporary(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
-    """Create a file that nobody else has, with the user's usual permissions, and remove what is left of it.
+def _temporary(folder: Path, mode: int = 0o666) -> Iterator[tuple[Path, BinaryIO]]:
+    """Create a file that nobody else has, with the user's usual permissions at most, and remove what is left of it.
 
     Yields the file, and the name that it has or may get.
     """
     temporary = folder / f".cloak-{secrets.token_hex(8)}.part"
-    descriptor = _unnamed(folder)
+    descriptor = _unnamed(folder, mode)
     if descriptor is None:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        descriptor = os.open(temporary, flags, 0o666)
+        descriptor = os.open(temporary, flags, mode)
     try:
         with os.fdopen(descriptor, "w+b") as file:
             yield temporary, file
@@ -152,12 +154,12 @@ def _temporary(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
         temporary.unlink(missing_ok=True)
 
 
-def _unnamed(folder: Path) -> int | None:
+def _unnamed(folder: Path, mode: int) -> int | None:
     """Open a file without a name, which is gone with the program; None where the system or file system has none."""
     if not hasattr(os, "O_TMPFILE") or not Path("/proc/self/fd").is_dir():
         return None
     try:
-        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o666)
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode)
     except OSError as error:
         # What is wrong with the folder itself is found, and said, by the usual way.
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -15,7 +15,6 @@ nonce is used twice and an old copy of the file is worth nothing. Inside: a line
 import json
 import os
 import secrets
-import tempfile
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -25,8 +24,8 @@ import numpy as np
 import platformdirs
 
 from cloak import keys
-from cloak.errors import CloakError, MissingExtraError, ReferencesError
-from cloak.files import sync_folder
+from cloak.errors import CloakError, MissingExtraError, ReferencesError, WriteError
+from cloak.files import write
 from cloak.names import shown
 from cloak.references import START_AGAIN, References
 
@@ -77,12 +76,12 @@ def keep(references: References) -> bool:
     sealed = header + nonce + _cipher(key).encrypt(nonce, _packed(references), header)
     keys.put(name, key)
     try:
-        _write(path(), sealed)
-    except OSError as error:
+        path().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write(path(), sealed, overwrite=True, private=True)
+    except (OSError, WriteError) as error:
         with suppress(ReferencesError):
             keys.drop(name)
-        reason = error.strerror or error
-        raise ReferencesError(f"cannot write {shown(path())}: {reason}; nothing was changed") from error
+        raise ReferencesError(f"{_reason(error)}; nothing was changed") from error
     if before:
         with suppress(ReferencesError):  # it opens nothing any more
             keys.drop(before)
@@ -198,17 +197,5 @@ def _invalid() -> type[Exception]:
     return InvalidTag
 
 
-def _write(target: Path, data: bytes) -> None:
-    """Write a file that only the user can read; a crash leaves the old one."""
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".cloak-", suffix=".part")
-    part = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-    sync_folder(target.parent)
+def _reason(error: OSError | WriteError) -> str:
+    return str(error) if isinstance(error, WriteError) else f"cannot write {shown(path())}: {error.strerror or error}"
