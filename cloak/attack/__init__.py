@@ -8,7 +8,7 @@ from cloak.attack.objectives import dodge
 from cloak.attack.optimise import Attack, attack
 from cloak.attack.projection import fit, project
 from cloak.attack.scene import Scene
-from cloak.attack.views import Surrogate, align, look
+from cloak.attack.views import Surrogate, align, look, references
 
 __all__ = [
     "Attack",
@@ -22,4 +22,5 @@ __all__ = [
     "look",
     "measure",
     "project",
+    "references",
 ]

@@ -7,12 +7,11 @@ import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 
 from cloak.attack.objectives import dodge
 from cloak.attack.projection import fit, project
 from cloak.attack.scene import Scene, normalised
-from cloak.attack.views import Surrogate, align, look
+from cloak.attack.views import Surrogate, look, references
 from cloak.config import AttackConfig
 from cloak.errors import ConfigError
 from cloak.photo import FaceBatch
@@ -55,10 +54,10 @@ class Attack:
         device = self.surrogates[0].template.device
         scene = Scene.of(batch, device)
         generator = torch.Generator().manual_seed(self.config.seed)
-        references = self._references(scene)
+        clean = self._references(scene)
         deltas, momentum = self.start(scene), torch.zeros_like(scene.crops)
         for step, index in enumerate(self._order(generator)):
-            gradient = self._gradient(deltas, scene, index, references[index], generator)
+            gradient = self._gradient(deltas, scene, index, clean[index], generator)
             rate = self.config.rate * (0.5 + 0.5 * math.cos(math.pi * step / self.config.steps))
             deltas, momentum = self.step(deltas, gradient, momentum, scene, rate)
             deltas = self.project(deltas, scene)
@@ -96,20 +95,14 @@ class Attack:
         """Return deltas inside the budget."""
         return project(deltas, scene, self.config.budget)
 
-    @torch.no_grad()
     def _references(self, scene: Scene) -> list[torch.Tensor]:
-        """Return what each surrogate makes of the clean faces, (N, D): the mean over looks at them.
-
-        Other photos of a person are not like this one. What random views have in common is nearer to the person.
-        """
+        """Return what each surrogate makes of the clean faces, (N, D)."""
         generator = torch.Generator().manual_seed(self.config.seed)
-        references = []
-        for surrogate in self.surrogates:
-            total = surrogate(align(scene.crops, scene.landmarks, surrogate))
-            for _ in range(self.config.looks):
-                total = total + surrogate(look(scene.crops, scene.landmarks, surrogate, self.config.views, generator))
-            references.append(F.normalize(total))
-        return references
+        views, looks = self.config.views, self.config.looks
+        return [
+            references(scene.crops, scene.landmarks, surrogate, views, generator, looks=looks)
+            for surrogate in self.surrogates
+        ]
 
     def _gradient(
         self, deltas: torch.Tensor, scene: Scene, index: int, references: torch.Tensor, generator: torch.Generator

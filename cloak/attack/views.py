@@ -68,6 +68,37 @@ def look(
     )
 
 
+@torch.no_grad()
+def references(
+    images: torch.Tensor,
+    landmarks: torch.Tensor,
+    surrogate: Surrogate,
+    views: Views,
+    generator: torch.Generator,
+    *,
+    looks: int,
+) -> torch.Tensor:
+    """Return what a surrogate makes of clean faces: the mean over the ideal look and random ones.
+
+    Other photos of a person are not like this one. What random views have in common is nearer to the person.
+
+    Args:
+        images: float (N, 3, S, S) in [0, 1].
+        landmarks: float (N, 5, 2), image pixels.
+        surrogate: who looks.
+        views: how random.
+        generator: see `look`.
+        looks: random looks beside the ideal one.
+
+    Returns:
+        float (N, D), L2-normalised.
+    """
+    total = surrogate(align(images, landmarks, surrogate))
+    for _ in range(looks):
+        total = total + surrogate(look(images, landmarks, surrogate, views, generator))
+    return F.normalize(total)
+
+
 def _jitter(to_crop: torch.Tensor, views: Views, draw: torch.Tensor, size: int) -> torch.Tensor:
     """Turn, scale and shift crops about their centre."""
     angle, scale = views.rotation * draw[0], torch.exp(views.scale * draw[1])

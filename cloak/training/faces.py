@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from cloak.attack import Surrogate, align, look
+from cloak.attack import Surrogate, references
 from cloak.attack.amortised import SIDE
 from cloak.config import Views
 from cloak.errors import DatasetError, PhotoError
@@ -78,8 +78,8 @@ class TrainingFaces:
     def load(cls, path: Path) -> "TrainingFaces":
         """Read what was saved."""
         found = load_file(path)
-        references = {name.split(".", 1)[1]: found.pop(name) for name in list(found) if name.startswith("references.")}
-        return cls(references=references, **found)
+        kept = {name.split(".", 1)[1]: found.pop(name) for name in list(found) if name.startswith("references.")}
+        return cls(references=kept, **found)
 
 
 def gather(
@@ -103,12 +103,12 @@ def gather(
     joined = {name: torch.cat([getattr(batch, name) for batch in batches]) for name in ("landmarks", "boxes")}
     crops, masks = (torch.cat([getattr(batch, name) for batch in batches]) for name in ("crops", "masks"))
     generator = torch.Generator().manual_seed(seed)
-    references = {
+    clean = {
         name: torch.cat([_references(batch, surrogate, generator) for batch in batches])
         for name, surrogate in surrogates.items()
     }
     pixels = {name: (each * 255).round().to(torch.uint8) for name, each in (("crops", crops), ("masks", masks))}
-    return TrainingFaces(**pixels, **joined, references=references)
+    return TrainingFaces(**pixels, **joined, references=clean)
 
 
 def choose(folder: Path, letters: tuple[str, str] | None, *, most: int, seed: int) -> list[Path]:
@@ -168,11 +168,7 @@ def _resized(batch: FaceBatch) -> FaceBatch:
     )
 
 
-@torch.no_grad()
 def _references(batch: FaceBatch, surrogate: Surrogate, generator: torch.Generator) -> torch.Tensor:
     device = surrogate.template.device
     crops, landmarks = batch.crops.to(device), batch.landmarks.to(device)
-    total = surrogate(align(crops, landmarks, surrogate))
-    for _ in range(LOOKS):
-        total = total + surrogate(look(crops, landmarks, surrogate, Views(), generator))
-    return F.normalize(total).cpu()
+    return references(crops, landmarks, surrogate, Views(), generator, looks=LOOKS).cpu()
