@@ -15,13 +15,20 @@
     ├── DatasetError                a folder of photos is not enough for an evaluation
     ├── ReferencesError             reference photos of a person cannot be kept or used
     ├── OutputError                 the output folder cannot be used; nothing was written
+    ├── UploadError                 a destination cannot be used; nothing more is uploaded
+    │   ├── CredentialsError        there are none, or they were refused
+    │   ├── UntrustedError          it is not proven to be who it should be: certificate, host key
+    │   └── AudienceError           it cannot keep to the audience that was asked for, or did not
+    ├── LedgerError                 the record of uploads cannot be used
     └── PhotoError                  ends one photo, the others go on      (exit code 3)
         ├── UnreadablePhotoError    not an image, truncated, no permission
         ├── UnsupportedPhotoError   an image that we refuse rather than damage (animated, unknown container)
         ├── TooLargeError           over the pixel limit: a decompression bomb, or a limit to raise
         ├── NoFaceError             no face found and `--no-face fail`
         ├── ResidueError            the written bytes hold something that is not known to be harmless
-        └── WriteError              the file could not be written; nothing was left behind
+        ├── WriteError              the file could not be written; nothing was left behind
+        └── TransferError           the file could not be uploaded; nothing was left behind, or it is said where
+            └── TransientError      and may be next time: busy, cut off, out of reach
 
 Every message says what is wrong, the value, and what to do about it.
 """
@@ -87,6 +94,26 @@ class OutputError(CloakError):
     """The output folder cannot be used; nothing was written."""
 
 
+class UploadError(CloakError):
+    """A destination cannot be used; nothing more is uploaded."""
+
+
+class CredentialsError(UploadError):
+    """There are no credentials, or they were refused."""
+
+
+class UntrustedError(UploadError):
+    """The server is not proven to be who it should be."""
+
+
+class AudienceError(UploadError):
+    """The destination cannot keep to the audience that was asked for, or did not."""
+
+
+class LedgerError(CloakError):
+    """The record of uploads cannot be used."""
+
+
 class PhotoError(CloakError):
     """Ends one photo; the others go on."""
 
@@ -113,3 +140,19 @@ class ResidueError(PhotoError):
 
 class WriteError(PhotoError):
     """The file could not be written; nothing was left behind."""
+
+
+class TransferError(PhotoError):
+    """The file could not be uploaded; nothing was left behind, or the message says where."""
+
+
+class TransientError(TransferError):
+    """The file could not be uploaded now, and may be next time.
+
+    Attributes:
+        after: seconds to wait at least, where the server said so.
+    """
+
+    def __init__(self, message: str, *, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after

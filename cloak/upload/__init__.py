@@ -1,0 +1,1 @@
+"""Uploads that are private by default and gone when you said."""
