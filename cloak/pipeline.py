@@ -15,12 +15,13 @@ from cloak.cloaker import Cloaker
 from cloak.config import FacePolicy, NoFacePolicy, ProtectConfig
 from cloak.container import Container, Encoding
 from cloak.errors import NoFaceError, PhotoError
-from cloak.files import read, refuse_existing, write
+from cloak.files import read
 from cloak.image.codec import decode, encode
 from cloak.image.strip.bare import strip
 from cloak.outcome import Outcome, Pictures, Status
 from cloak.photo import Photo
 from cloak.selection import Chosen
+from cloak.sinks import Files, Sink
 from cloak.targets import Job
 from cloak.verify import verify
 
@@ -52,7 +53,7 @@ class _Loaded:
 
 
 def protect(
-    jobs: Sequence[Job], config: ProtectConfig, *, cloaker: Cloaker | None = None
+    jobs: Sequence[Job], config: ProtectConfig, *, cloaker: Cloaker | None = None, sink: Sink | None = None
 ) -> Generator[Outcome, None, None]:
     """Protect photos and write them, one outcome for each job, in order.
 
@@ -63,11 +64,12 @@ def protect(
         jobs: what to read and where to write it; see `cloak.targets.plan`.
         config: all settings.
         cloaker: one to use again, made with the same settings; the one that knows whom `config.protect` is about.
+        sink: what takes the protected photos, if not files.
 
     Raises:
         CloakError: something that concerns all photos, such as weights that cannot be had.
     """
-    run = _Run(config, cloaker or Cloaker(config))
+    run = _Run(config, cloaker or Cloaker(config), sink or Files(overwrite=config.overwrite))
     try:
         for window in run.windows(jobs):
             yield from run.outcomes(window)
@@ -78,9 +80,10 @@ def protect(
 class _Run:
     """One call of `protect`."""
 
-    def __init__(self, config: ProtectConfig, cloaker: Cloaker) -> None:
+    def __init__(self, config: ProtectConfig, cloaker: Cloaker, sink: Sink) -> None:
         self.config = config
         self.cloaker = cloaker
+        self.sink = sink
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="cloak")
 
     def windows(self, jobs: Sequence[Job]) -> Iterator[list[_Loaded]]:
@@ -109,7 +112,7 @@ class _Run:
 
     def _load(self, job: Job) -> _Loaded:
         try:
-            refuse_existing(job.target, overwrite=self.config.overwrite)
+            self.sink.refuse(job)
             data = read(job.source, max_bytes=max(MIN_LIMIT, BYTES_PER_PIXEL * self.config.max_pixels))
             return _Loaded(job, decode(data, max_pixels=self.config.max_pixels))
         except PhotoError as error:
@@ -146,7 +149,7 @@ class _Run:
         )
         try:
             self._check(chosen)
-            return self._write(outcome, photo, chosen, encoded.result()) if encoded else outcome
+            return self._write(job, outcome, photo, chosen, encoded.result()) if encoded else outcome
         except PhotoError as error:
             return _failed(job, error)
 
@@ -156,14 +159,14 @@ class _Run:
         if faceless and self.config.no_face is NoFacePolicy.FAIL:
             raise NoFaceError("no face was found: look at it, and use --no-face strip to have it stripped only")
 
-    def _write(self, outcome: Outcome, photo: Photo, chosen: Chosen, data: bytes) -> Outcome:
+    def _write(self, job: Job, outcome: Outcome, photo: Photo, chosen: Chosen, data: bytes) -> Outcome:
         verdict = verify(data, photo, chosen.faces, self.cloaker.networks, blurred=chosen.blurred)
         pictures = self._pictures(data, photo, chosen) if self.config.report else None
-        if outcome.target:
-            # Not in this thread: Ctrl-C is raised here, between any two steps, and could leave a temporary file.
-            self.pool.submit(write, outcome.target, data, overwrite=self.config.overwrite).result()
         status = Status.PROTECTED if chosen.faces or chosen.blurred else Status.STRIPPED
-        return replace(outcome, status=status, faces=verdict.faces, blurs=verdict.blurs, pictures=pictures)
+        outcome = replace(outcome, status=status, faces=verdict.faces, blurs=verdict.blurs, pictures=pictures)
+        # Not in this thread: Ctrl-C is raised here, between any two steps, and could leave a temporary file.
+        self.pool.submit(self.sink.take, job, data, outcome).result()
+        return outcome
 
     def _pictures(self, data: bytes, photo: Photo, chosen: Chosen) -> Pictures:
         return Pictures(
