@@ -1,0 +1,242 @@
+"""The calls that uploads need of a bucket, with errors of ours."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+from botocore import UNSIGNED
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from cloak.errors import AudienceError, TransferError, TransientError
+from cloak.upload.destination import Audience
+from cloak.upload.destinations import s3_links
+from cloak.upload.destinations.s3_errors import DENIED, UNSUPPORTED, code, status, translated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How to reach a bucket.
+
+    Attributes:
+        endpoint: address of the server; None for Amazon's.
+        region: where the bucket is; None for what the AWS tools are set to.
+        profile: of the AWS tools; None for the default.
+        keys: access key and secret key; None to leave it to the AWS tools.
+        addressing: "auto", "path" or "virtual".
+    """
+
+    endpoint: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    keys: tuple[str, str] | None = field(default=None, repr=False)
+    addressing: str = "auto"
+
+
+class Bucket:
+    """A bucket, as we see it, and as somebody without an account does."""
+
+    def __init__(self, name: str, access: Access) -> None:
+        self.name = name
+        with translated(f"use bucket {name}"):
+            session = boto3.Session(
+                *(access.keys or (None, None)), region_name=access.region, profile_name=access.profile
+            )
+            self._client = self._connect(session, access)
+            self._anonymous = self._connect(session, access, signature_version=UNSIGNED)
+
+    @staticmethod
+    def _connect(session: boto3.Session, access: Access, *, signature_version: object = "s3v4") -> BaseClient:
+        config = Config(
+            signature_version=signature_version,
+            s3={"addressing_style": access.addressing},
+            connect_timeout=10,
+            read_timeout=60,
+            retries={"total_max_attempts": 1},  # whoever uploads tries again
+            request_checksum_calculation="when_required",  # others than Amazon do not know the newer kinds
+            response_checksum_validation="when_required",
+        )
+        return session.client("s3", endpoint_url=access.endpoint, config=config)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._client.close()
+        self._anonymous.close()
+
+    def put(self, key: str, data: bytes, kind: str) -> None:
+        """Store an object, and see that the server has all of it.
+
+        Args:
+            key: its name.
+            data: its content.
+            kind: its media type.
+        """
+        sha256 = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        with translated(f"upload to bucket {self.name}"):
+            self._client.put_object(
+                Bucket=self.name,
+                Key=key,
+                Body=data,
+                ContentType=kind,
+                CacheControl="private, no-store",
+                ContentMD5=base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode(),
+                ChecksumSHA256=sha256,
+            )
+        there = self.head(key)
+        if there is None or there["ContentLength"] != len(data) or there.get("ChecksumSHA256", sha256) != sha256:
+            raise TransientError(f"bucket {self.name} does not have what was sent to it")
+
+    def head(self, key: str) -> dict[str, Any] | None:
+        """Return what the server says of an object; None if there is none."""
+        with translated(f"look into bucket {self.name}"):
+            try:
+                found: dict[str, Any] = self._client.head_object(Bucket=self.name, Key=key, ChecksumMode="ENABLED")
+            except ClientError as error:
+                if status(error) == 404:
+                    return None
+                raise
+        return found
+
+    def audience(self, key: str) -> Audience:
+        """Ask for an object as somebody without an account, and say whether they get it.
+
+        Raises:
+            AudienceError: the answer says neither yes nor no.
+        """
+        with translated(f"see who can read from bucket {self.name}"):
+            try:
+                self._anonymous.get_object(Bucket=self.name, Key=key)["Body"].close()
+            except ClientError as error:
+                if status(error) in {400, 401, 403, 404}:  # Cloudflare's answer is 400
+                    return Audience.OWNER
+                if status(error) in {408, 429} or status(error) >= 500:
+                    raise
+                raise AudienceError(
+                    f"cannot tell whether others can read from bucket {self.name}: without an account, the server "
+                    f"answered {status(error)}"
+                ) from error
+        return Audience.PUBLIC
+
+    def policy_is_public(self) -> bool | None:
+        """Whether the bucket's policy lets everybody in and nothing blocks it; None where the server does not tell."""
+        policy = self._ask(self._client.get_bucket_policy_status)
+        block = self._ask(self._client.get_public_access_block)
+        if block and block["PublicAccessBlockConfiguration"].get("RestrictPublicBuckets"):
+            return False
+        return None if policy is None else bool(policy.get("PolicyStatus", {}).get("IsPublic"))
+
+    def locked_for(self) -> timedelta:
+        """Return how long the bucket keeps new objects from being deleted, by default."""
+        answer = self._ask(self._client.get_object_lock_configuration) or {}
+        rule = answer.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention", {})
+        return timedelta(days=rule.get("Days", 0) + 365 * rule.get("Years", 0))
+
+    def folders(self, prefix: str) -> list[str]:
+        """Return the prefixes one level below a prefix."""
+        with translated(f"look into bucket {self.name}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name, Prefix=prefix, Delimiter="/"
+            )
+            return [folder["Prefix"] for page in pages for folder in page.get("CommonPrefixes", ())]
+
+    def versions(self, key: str) -> list[str] | None:
+        """Return the versions of an object, markers of deletion among them; None where the server has no such call."""
+        return self._listed("list_object_versions", ("Versions", "DeleteMarkers"), key, "VersionId")
+
+    def uploads(self, key: str) -> list[str]:
+        """Return the unfinished uploads in parts of an object."""
+        return self._listed("list_multipart_uploads", ("Uploads",), key, "UploadId") or []
+
+    def erase(self, key: str) -> None:
+        """Delete all versions of an object and its unfinished uploads, and see that nothing is left.
+
+        Raises:
+            TransferError: something may be.
+        """
+        with translated(f"delete an object of bucket {self.name}"):
+            for upload in self.uploads(key):
+                self._client.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload)
+            versions = self.versions(key)
+            for version in versions or ():
+                self._erase_version(key, version)
+            if versions is None and self.head(key) is not None:
+                self._erase_unlisted(key)
+        if self.head(key) is not None or self.versions(key) or self.uploads(key):
+            raise TransferError(f"bucket {self.name} still has {key} after it was told to delete it")
+
+    def address(self, key: str) -> str:
+        """Return where somebody without an account would find an object."""
+        with translated(f"find the address of an object of bucket {self.name}"):
+            where = {"Bucket": self.name, "Key": key}
+            found: str = self._anonymous.generate_presigned_url("get_object", Params=where)
+        return found
+
+    def link(self, key: str, until: datetime | None) -> tuple[str, datetime]:
+        """Return a link to an object and when it ends."""
+        with translated(f"make a link into bucket {self.name}"):
+            return s3_links.presign(self._client, self.name, key, until)
+
+    def check_links(self, key: str) -> None:
+        """See that links open an object, and that the server ends them."""
+        there = self.head(key) or {}
+        behind = s3_links.check_clock(there.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"))
+        link, _ = self.link(key, None)
+        answered = s3_links.opened(link)
+        if answered != 200:
+            raise TransferError(f"bucket {self.name} does not open its own links: it answered {answered}")
+        s3_links.check_ends(self._client, self.name, key, behind)
+
+    def _erase_version(self, key: str, version: str) -> None:
+        try:
+            self._client.delete_object(Bucket=self.name, Key=key, VersionId=version)
+        except ClientError as error:
+            locked = self._locked(key, version) if code(error) in DENIED else None
+            if locked is None:
+                raise
+            raise TransferError(f"bucket {self.name} keeps {key} {locked}: it cannot be deleted before") from error
+
+    def _erase_unlisted(self, key: str) -> None:
+        answer = self._client.delete_object(Bucket=self.name, Key=key)
+        if answer.get("DeleteMarker"):
+            raise TransferError(
+                f"bucket {self.name} keeps old versions of {key} and does not let us see them: the photo is still "
+                "there; allow s3:ListBucketVersions and s3:DeleteObjectVersion, or delete its versions there"
+            )
+
+    def _locked(self, key: str, version: str) -> str | None:
+        """Say until when an object is locked; None if it is not, or nobody tells."""
+        where = {"Key": key, "VersionId": version}
+        retention = (self._ask(self._client.get_object_retention, **where) or {}).get("Retention", {})
+        if "RetainUntilDate" in retention:
+            return f"locked until {retention['RetainUntilDate']:%Y-%m-%d %H:%M} ({retention.get('Mode')})"
+        hold = (self._ask(self._client.get_object_legal_hold, **where) or {}).get("LegalHold", {})
+        return "under a legal hold until somebody takes it off" if hold.get("Status") == "ON" else None
+
+    def _ask(self, call: Callable[..., dict[str, Any]], **parameters: str) -> dict[str, Any] | None:
+        """Make a call that not every server has or allows; {} if there is nothing to say, None if it does not say."""
+        with translated(f"look at the settings of bucket {self.name}"):
+            try:
+                return call(Bucket=self.name, **parameters)
+            except ClientError as error:
+                if code(error) == "NoSuchBucket":
+                    raise
+                if code(error) in UNSUPPORTED | DENIED or status(error) in {400, 501}:
+                    return None
+                if status(error) == 404:
+                    return {}
+                raise
+
+    def _listed(self, operation: str, kinds: tuple[str, ...], key: str, name: str) -> list[str] | None:
+        with translated(f"look into bucket {self.name}"):
+            try:
+                pages = list(self._client.get_paginator(operation).paginate(Bucket=self.name, Prefix=key))
+            except ClientError as error:
+                if code(error) in UNSUPPORTED | DENIED or status(error) == 501:
+                    return None
+                raise
+        return [entry[name] for page in pages for kind in kinds for entry in page.get(kind, ()) if entry["Key"] == key]

@@ -1,0 +1,97 @@
+"""What the errors of an S3 client mean for an upload."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
+from botocore.exceptions import ConnectionError as NetworkError
+
+from cloak.errors import CloakError, CredentialsError, TransferError, TransientError, UntrustedError, UploadError
+
+UNSUPPORTED = frozenset({"NotImplemented", "MethodNotAllowed", "XNotImplemented"})
+"""Codes of servers that lack a call."""
+
+DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "Forbidden", "403"})
+"""Codes of servers that do not let us make a call."""
+
+_REFUSED = DENIED | {
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+    "401",
+}
+_FULL = frozenset({"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "507"})
+_BUSY = frozenset({"OperationAborted", "RequestTimeout", "SlowDown", "Throttling", "ThrottlingException"})
+_SKEWED = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture", "RequestExpired"})
+_NO_CREDENTIALS = frozenset(
+    {
+        "ConfigParseError",
+        "CredentialRetrievalError",
+        "NoCredentialsError",
+        "PartialCredentialsError",
+        "ProfileNotFound",
+        "SSOTokenLoadError",
+        "TokenRetrievalError",
+        "UnauthorizedSSOTokenError",
+    }
+)
+
+
+def code(error: ClientError) -> str:
+    """Return the server's name of what is wrong; the status where it has none, as in answers without a body."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def status(error: ClientError) -> int:
+    """Return the HTTP status of an error."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turn what the client raises into errors of ours.
+
+    Args:
+        doing: what for, in people's words: "upload to bucket photos".
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _answer(error, doing) from error
+    except SSLError as error:
+        raise UntrustedError(
+            f"cannot {doing}: the server's certificate does not prove who it is: check the endpoint, and the date of "
+            "this computer"
+        ) from error
+    except (NetworkError, HTTPClientError) as error:
+        raise TransientError(f"cannot {doing}: the connection failed ({type(error).__name__})") from error
+    except BotoCoreError as error:
+        if type(error).__name__ in _NO_CREDENTIALS:
+            raise CredentialsError(
+                f"cannot {doing}: {error}: run `cloak upload setup`, or check what the AWS tools use, such as ~/.aws"
+            ) from error
+        raise TransferError(f"cannot {doing}: {error}") from error
+
+
+def _answer(error: ClientError, doing: str) -> CloakError:
+    found, http = code(error), status(error)
+    said = f"cannot {doing}: the server answered {http} {found}"
+    if found in _SKEWED:
+        return UploadError(f"{said}: the clock of this computer and the server's differ too much: set the clock")
+    if found in _FULL or http == 507:
+        return UploadError(f"{said}: it is full: delete something there")
+    if found in _BUSY or http in {408, 429} or (http >= 500 and http != 501):
+        return TransientError(said, after=_after(error))
+    if found in _REFUSED or http in {401, 403}:
+        return CredentialsError(f"{said}: check the access key and what it may do")
+    if found == "NoSuchBucket":
+        return UploadError(f"{said}: there is no such bucket: check its name and the endpoint")
+    return TransferError(said)
+
+
+def _after(error: ClientError) -> float | None:
+    """Seconds to wait, where the server says so; dates, which S3 does not send, are not read."""
+    said = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("retry-after", "")
+    return float(said) if said.isdigit() else None
