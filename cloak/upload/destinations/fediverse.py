@@ -1,0 +1,171 @@
+"""The calls that uploads need of the Mastodon API, through Mastodon.py, with errors of ours.
+
+Source: docs.joinmastodon.org, methods statuses, media, accounts and instance, as of Mastodon 4.5.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import mastodon
+import requests
+
+from cloak.errors import TransferError, TransientError
+from cloak.upload.credentials import Secret
+from cloak.upload.destinations import anonymous
+from cloak.upload.destinations.fediverse_errors import Session, status_of, translated
+
+_PAGE = 40
+"""Posts in an answer, at most."""
+
+_PATIENCE = 60.0
+"""Seconds to wait for a server to process a picture, or to delete it."""
+
+
+class Account:
+    """An account of a server that speaks Mastodon's API."""
+
+    def __init__(self, server: str, token: Secret) -> None:
+        self._server, self._token = server, token
+        self._session = Session()
+        self._client = mastodon.Mastodon(
+            access_token=token.reveal(),
+            api_base_url=server,
+            ratelimit_method="throw",  # whoever uploads waits and tries again
+            request_timeout=60,
+            session=self._session,
+            user_agent="photo-cloak",
+        )
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._session.close()
+
+    @cached_property
+    def number(self) -> str:
+        """The account's number on its server."""
+        with translated(f"sign in to {self._server}", self._session):
+            return str(self._client.account_verify_credentials()["id"])
+
+    def check(self) -> None:
+        """See that the token is good for reading; only a post shows whether it is for posting."""
+        for _ in self.posts(1):
+            break
+
+    def send(self, data: bytes, kind: str, name: str, alt: str) -> str:
+        """Upload a picture and wait until the server is done with it.
+
+        Args:
+            data: the file.
+            kind: its media type.
+            name: of the file; others than Mastodon may show it.
+            alt: what it shows.
+
+        Returns:
+            its number, for `publish`.
+        """
+        with translated(f"send a picture to {self._server}", self._session):
+            media = self._client.media_post(data, kind, description=alt or None, file_name=name)
+            number, end = str(media["id"]), time.monotonic() + _PATIENCE
+            while not media["url"]:
+                if time.monotonic() > end:
+                    raise TransientError(f"{self._server} did not process the picture within {_PATIENCE:.0f} s")
+                time.sleep(0.5)
+                media = self._client.media(number)
+        return number
+
+    def publish(self, text: str, media: str, visibility: str, key: str) -> Mapping[str, Any]:
+        """Post a picture; with the key of an earlier post, that one is returned.
+
+        Args:
+            text: of the post.
+            media: number of the picture.
+            visibility: in Mastodon's words.
+            key: sent as ``Idempotency-Key``.
+        """
+        with translated(f"post to {self._server}", self._session):
+            try:
+                return self._publish(text, media, visibility, key)
+            except mastodon.MastodonNotFoundError:  # the post of that key was deleted, and the server remembers the key
+                return self._publish(text, media, visibility, f"{key}-{media}")
+
+    def _publish(self, text: str, media: str, visibility: str, key: str) -> Mapping[str, Any]:
+        post: Mapping[str, Any] = self._client.status_post(
+            text, media_ids=[media], visibility=visibility, idempotency_key=key
+        )
+        return post
+
+    def post(self, number: str) -> Mapping[str, Any] | None:
+        """Return a post; None if there is none."""
+        with translated(f"look at a post on {self._server}", self._session):
+            try:
+                post: Mapping[str, Any] = self._client.status(number)
+            except mastodon.MastodonAPIError as error:
+                if status_of(error) in {404, 410}:
+                    return None
+                raise
+        return post
+
+    def posts(self, pages: int) -> Iterator[Mapping[str, Any]]:
+        """Yield the account's posts that have pictures, the newest first."""
+        last = None
+        for _ in range(pages):
+            with translated(f"list posts on {self._server}", self._session):
+                page = self._client.account_statuses(
+                    self.number, only_media=True, exclude_reblogs=True, max_id=last, limit=_PAGE
+                )
+            yield from page
+            if len(page) == 0:
+                return
+            last = page[-1]["id"]
+
+    def seen_by_all(self, number: str) -> bool:
+        """Whether somebody without an account gets to see a post.
+
+        Raises:
+            TransientError: the answer says neither yes nor no.
+        """
+        status = anonymous.status_of(f"{self._server}/api/v1/statuses/{number}")
+        if status in {408, 429} or status >= 500:
+            raise TransientError(f"{self._server} answered {status} when asked who sees a post")
+        return status < 400
+
+    def delete(self, number: str, pictures: list[str]) -> None:
+        """Delete a post and its pictures, and wait until they are gone.
+
+        Args:
+            number: of the post.
+            pictures: their addresses.
+
+        Raises:
+            TransferError: they may still be there.
+        """
+        with translated(f"delete a post on {self._server}", self._session):
+            at_once = self._client.verify_minimum_version("4.4.0", cached=True)
+            self._client.status_delete(number, delete_media=True if at_once else None)
+        end = time.monotonic() + _PATIENCE / 4
+        while left := self._left(number, pictures):
+            if time.monotonic() > end:
+                raise TransferError(f"{left} on {self._server} is still there after it was deleted")
+            time.sleep(0.5)
+
+    def drop(self, media: str) -> None:
+        """Delete a picture that is in no post; servers before 4.4 do that by themselves, within a day."""
+        with translated(f"delete a picture on {self._server}", self._session):
+            at_once = self._client.verify_minimum_version("4.4.0", cached=True)
+        if at_once:  # Mastodon.py has no method for it
+            address, headers = (
+                f"{self._server}/api/v1/media/{media}",
+                {"Authorization": f"Bearer {self._token.reveal()}"},
+            )
+            try:
+                self._session.delete(address, headers=headers, timeout=60).raise_for_status()
+            except requests.RequestException as error:
+                raise TransferError(f"cannot delete a picture on {self._server}: {type(error).__name__}") from None
+
+    def _left(self, number: str, pictures: list[str]) -> str | None:
+        if self.post(number) is not None:
+            return f"post {number}"
+        gone = all(anonymous.status_of(picture) in {401, 403, 404, 410} for picture in pictures)
+        return None if gone else f"the picture of post {number}, which servers before 4.4 keep for a day,"

@@ -1,0 +1,99 @@
+"""What the errors of Mastodon.py mean for an upload."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import requests
+from mastodon import (
+    MastodonAPIError,
+    MastodonError,
+    MastodonIllegalArgumentError,
+    MastodonNetworkError,
+    MastodonRatelimitError,
+)
+
+from cloak.errors import CloakError, CredentialsError, TransferError, TransientError, UntrustedError, UploadError
+
+
+class Session(requests.Session):
+    """A session that remembers how long its last answer said to wait; Mastodon.py does not tell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.after: float | None = None
+        self.hooks["response"].append(self._remember)
+
+    def _remember(self, response: requests.Response, *_: object, **__: object) -> None:
+        self.after = _seconds(response.headers.get("Retry-After"), response.headers.get("X-RateLimit-Reset"))
+
+
+@contextmanager
+def translated(doing: str, session: Session) -> Iterator[None]:
+    """Turn what Mastodon.py raises into errors of ours.
+
+    Args:
+        doing: what for, in people's words: "post to https://example.social".
+        session: the client's.
+    """
+    try:
+        yield
+    except MastodonRatelimitError as error:
+        raise TransientError(f"cannot {doing}: too many requests (429)", after=session.after) from error
+    except MastodonNetworkError as error:
+        raise _unreachable(error, doing) from error
+    except MastodonAPIError as error:
+        raise _answer(error, doing, session.after) from error
+    except (MastodonIllegalArgumentError, MastodonError) as error:
+        raise TransferError(f"cannot {doing}: {error}") from error
+
+
+def _unreachable(error: MastodonNetworkError, doing: str) -> CloakError:
+    cause = error.__context__
+    if isinstance(cause, requests.exceptions.SSLError):
+        return UntrustedError(
+            f"cannot {doing}: the server's certificate does not prove who it is: check the address, and the date of "
+            "this computer"
+        )
+    return TransientError(f"cannot {doing}: the connection failed ({type(cause).__name__})")
+
+
+def _answer(error: MastodonAPIError, doing: str, after: float | None) -> CloakError:
+    status, said = _parts(error)
+    message = f"cannot {doing}: the server answered {status or 'what is not understood'}{f' ({said})' if said else ''}"
+    if status in {401, 403}:
+        return CredentialsError(
+            f"{message}: make a new access token with read:accounts, read:statuses, write:media and write:statuses"
+        )
+    if status == 507:
+        return UploadError(f"{message}: it is full")
+    if status in {408, 429} or status >= 500:
+        return TransientError(message, after=after)
+    return TransferError(message)
+
+
+def status_of(error: MastodonAPIError) -> int:
+    """Return the HTTP status of an error, 0 where there is none."""
+    return _parts(error)[0]
+
+
+def _parts(error: MastodonAPIError) -> tuple[int, str]:
+    """The status and the server's words: Mastodon.py's errors hold (text, status, reason, words)."""
+    if len(error.args) == 4 and isinstance(error.args[1], int):
+        return error.args[1], str(error.args[3] or "")
+    return 0, ""
+
+
+def _seconds(retry: str | None, reset: str | None) -> float | None:
+    """How long to wait, by the standard header or by Mastodon's, a time in ISO 8601."""
+    try:
+        if retry:
+            return float(retry) if retry.isdigit() else _until(parsedate_to_datetime(retry))
+        return _until(datetime.fromisoformat(reset)) if reset else None
+    except ValueError:
+        return None
+
+
+def _until(time: datetime) -> float:
+    return max(0.0, (time - datetime.now(UTC)).total_seconds())
