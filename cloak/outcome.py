@@ -9,10 +9,14 @@ from cloak.verify import BlurVerdict, FaceVerdict, Verdict
 
 
 class Status(StrEnum):
-    """What became of a photo. The last two are what a dry run says."""
+    """What became of a photo. The last two are what a dry run says.
+
+    A photo that is already done was written by an earlier run, with the same settings, and nothing has changed since.
+    """
 
     PROTECTED = "protected"
     STRIPPED = "stripped"
+    ALREADY_DONE = "already done"
     FAILED = "failed"
     WOULD_PROTECT = "would protect"
     WOULD_STRIP = "would strip"

@@ -77,6 +77,9 @@ def _section(outcome: Outcome) -> str:
     title = f"<h2>{html.escape(shown(outcome.source))}</h2>"
     if outcome.status is Status.FAILED:
         return f"<section class='failed'>{title}<p>failed: {html.escape(outcome.reason)}</p></section>"
+    if outcome.status is Status.ALREADY_DONE:
+        place = html.escape(shown(outcome.target or ""))
+        return f"<section>{title}<p>already done by an earlier run: {place}</p></section>"
     removed = html.escape(", ".join(outcome.removed)) or "nothing was found"
     left = "".join(f"<p>One face was left uncloaked: {html.escape(reason)}.</p>" for reason in outcome.left)
     pictures = outcome.pictures

@@ -18,6 +18,8 @@ LIMIT = (
 )
 """What goes wherever a verdict goes."""
 
+GO_ON = "The same command goes on from there: what is done is not done again."
+
 
 @dataclass(slots=True)
 class Summary:
@@ -29,6 +31,7 @@ class Summary:
         total: how many photos there were to do.
         outcomes: in order.
         stopped: whether the user interrupted the run.
+        resumable: whether the same command goes on where this one stopped.
     """
 
     config: ProtectConfig
@@ -36,6 +39,7 @@ class Summary:
     total: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
     stopped: bool = False
+    resumable: bool = False
 
     def add(self, outcome: Outcome) -> None:
         """Take note of an outcome."""
@@ -94,7 +98,8 @@ class Summary:
         if not self.stopped:
             return []
         last = f", the last one {shown(self.outcomes[-1].source)}" if self.outcomes else ""
-        return [f"Stopped after {len(self.outcomes)} of {_photos(self.total)}{last}. No file is half written."]
+        stopped = f"Stopped after {len(self.outcomes)} of {_photos(self.total)}{last}. No file is half written."
+        return [stopped, *([GO_ON] if self.resumable else [])]
 
     def _counts(self) -> str:
         failed = f"{len(self.failures)} failed"
@@ -104,9 +109,11 @@ class Summary:
                 f"Nothing was written. {_photos(self.count(Status.WOULD_PROTECT))} ({_faces(faces)}) would be "
                 f"protected, {self.count(Status.WOULD_STRIP)} stripped only, {failed}."
             )
+        already = self.count(Status.ALREADY_DONE)
+        before = f"{already} already done, " if already else ""
         return (
             f"{_photos(self.count(Status.PROTECTED))} protected, {self.count(Status.STRIPPED)} stripped only "
-            f"(no face cloaked), {failed}."
+            f"(no face cloaked), {before}{failed}."
         )
 
     def _left(self) -> list[str]:

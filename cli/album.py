@@ -1,0 +1,56 @@
+"""`cloak album`: how an output folder stands."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+SENTENCES = {
+    "failed": "could not be done",
+    "missing": "written once, or begun, and not there",
+    "changed": "there, and not as they were written",
+    "foreign": "other files, which no run wrote",
+}
+
+
+@click.group()
+def album() -> None:
+    """Say how the output folder of `cloak protect` stands.
+
+    Example: cloak album status safe
+    """
+
+
+@album.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+def status(folder: Path, *, as_json: bool) -> None:
+    """Say how many photos in FOLDER are done, failed, missing or changed, and which files are not the album's.
+
+    It reads every photo in FOLDER, and changes nothing. The command that made the album, given again, does what is
+    missing. Exit code 3 where there is something to do.
+
+    Example: cloak album status safe --json
+    """
+    from cloak.album import look  # noqa: PLC0415 -- help needs none of this
+    from cloak.errors import UsageError  # noqa: PLC0415
+    from cloak.manifest import NAME  # noqa: PLC0415
+    from cloak.names import shown  # noqa: PLC0415
+
+    if not (folder / NAME).exists():
+        raise UsageError(f"{shown(folder)} is not an album: name a folder that cloak protect wrote to")
+    found = asdict(look(folder))
+    todo = any(found[name] for name in ("failed", "missing", "changed"))
+    if as_json:
+        counts = {name: len(paths) for name, paths in found.items()}
+        click.echo(json.dumps({"summary": counts, **{name: found[name] for name in SENTENCES}}, indent=2))
+    else:
+        click.echo(f"{len(found['done'])} done: written, and as they were written.")
+        for name, meaning in SENTENCES.items():
+            if found[name]:
+                click.echo(f"{len(found[name])} {name}: {meaning}.")
+                for path in found[name]:
+                    click.echo(f"  {path}")
+    sys.exit(3 if todo else 0)
