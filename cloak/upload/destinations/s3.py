@@ -82,8 +82,8 @@ class S3:
             locked = self._bucket.locked_for()
         except CredentialsError as error:
             raise CredentialsError(
-                f"{error}; it has to allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject, or nobody can "
-                "see that a photo is gone"
+                f"{error}; it has to allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject, or nobody "
+                "can see that a photo is gone"
             ) from error
         except TransferError as error:
             raise UploadError(f"{error}: check the endpoint and the network") from error

@@ -1,0 +1,210 @@
+"""The calls that uploads need of an Immich server, with errors of ours.
+
+Source: the API documentation (OpenAPI) of Immich 2.7 and 3.0; where they differ, the server's version decides.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import httpx
+
+from cloak.errors import CloakError, CredentialsError, TransferError, TransientError, UntrustedError, UploadError
+from cloak.upload.credentials import Secret
+from cloak.upload.destinations import anonymous
+
+DEVICE = "photo-cloak"
+"""What uploads say they come from, in versions that ask."""
+
+_GONE = frozenset({400, 404})
+"""Answers to a well-formed number that there is nothing of: which one depends on the call and the version."""
+
+
+class Server:
+    """An Immich server and one of its users."""
+
+    def __init__(self, address: str, key: Secret) -> None:
+        self.address = address
+        self._client = httpx.Client(
+            base_url=f"{address}/api/",
+            headers={"x-api-key": key.reveal(), "Accept": "application/json", "User-Agent": "photo-cloak"},
+            timeout=httpx.Timeout(60, connect=10),
+        )
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._client.close()
+
+    @cached_property
+    def version(self) -> tuple[int, int]:
+        """Major and minor number of the server's version."""
+        said = self._call("GET", "server/version", "ask for the version").json()
+        return int(said["major"]), int(said["minor"])
+
+    @cached_property
+    def user(self) -> str:
+        """Number of the user whose key it is."""
+        return str(self._call("GET", "users/me", "sign in").json()["id"])
+
+    def upload(self, name: str, data: bytes, kind: str) -> tuple[str, bool]:
+        """Upload a picture, outside the timeline, which partners of the user may see.
+
+        Args:
+            name: of the file.
+            data: its content.
+            kind: its media type.
+
+        Returns:
+            its number, and whether it was there before: the server keeps one of the same content.
+        """
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        fields = {"fileCreatedAt": now, "fileModifiedAt": now, "visibility": "archive"}
+        if self.version < (3, 0):
+            fields |= {"deviceAssetId": name, "deviceId": DEVICE}
+        answer = self._call(
+            "POST",
+            "assets",
+            "send a picture",
+            data=fields,
+            files={"assetData": (name, data, kind)},
+            headers={"x-immich-checksum": hashlib.sha1(data, usedforsecurity=False).hexdigest()},
+        ).json()
+        return str(answer["id"]), answer["status"] == "duplicate"
+
+    def asset(self, number: str) -> Mapping[str, Any] | None:
+        """Return what the server says of a picture, one in the trash included; None if there is none."""
+        return self._get(f"assets/{number}", "look at a picture")
+
+    def describe(self, number: str, words: str) -> None:
+        """Say what a picture shows."""
+        self._call("PUT", f"assets/{number}", "describe a picture", json={"description": words})
+
+    def has_all(self, asset: Mapping[str, Any], data: bytes) -> bool:
+        """Whether the server's checksum of a picture is that of some data."""
+        expected = base64.b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
+        return bool(asset["checksum"] == expected)
+
+    def named(self, name: str) -> list[Mapping[str, Any]]:
+        """Return the user's pictures of a name, those in the trash included."""
+        body = {"originalFileName": name, "withDeleted": True, "size": 100}
+        found = self._call("POST", "search/metadata", "look for a picture", json=body).json()
+        return [asset for asset in found["assets"]["items"] if asset["originalFileName"] == name]
+
+    def erase(self, number: str) -> None:
+        """Have a picture deleted without a stay in the trash; that takes the server a moment."""
+        self._call("DELETE", "assets", "delete a picture", json={"ids": [number], "force": True}, gone=True)
+
+    def albums(self) -> list[Mapping[str, Any]]:
+        """Return the albums that the user sees."""
+        found: list[Mapping[str, Any]] = self._call("GET", "albums", "list albums").json()
+        return found
+
+    def new_album(self, name: str, number: str) -> None:
+        """Make an album of one picture."""
+        self._call("POST", "albums", "make an album", json={"albumName": name, "assetIds": [number]})
+
+    def add_to_album(self, album: str, number: str) -> None:
+        """Put a picture into an album."""
+        answers = self._call("PUT", f"albums/{album}/assets", "fill an album", json={"ids": [number]}).json()
+        for answer in answers:
+            if not answer["success"] and answer.get("error") != "duplicate":
+                raise TransferError(f"{self.address} did not put the picture into the album: {answer.get('error')}")
+
+    def new_link(self, number: str, password: str, expires: datetime) -> Mapping[str, Any]:
+        """Make a link to one picture: with a password, without downloads and metadata, which are on if nobody asks."""
+        body = {
+            "type": "INDIVIDUAL",
+            "assetIds": [number],
+            "password": password,
+            "expiresAt": expires.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "allowDownload": False,
+            "allowUpload": False,
+            "showMetadata": False,
+        }
+        made: Mapping[str, Any] = self._call("POST", "shared-links", "make a link", json=body).json()
+        return made
+
+    def link(self, number: str) -> Mapping[str, Any] | None:
+        """Return what the server says of a link; None if there is none."""
+        return self._get(f"shared-links/{number}", "look at a link")
+
+    def erase_link(self, number: str) -> None:
+        """Delete a link."""
+        self._call("DELETE", f"shared-links/{number}", "delete a link", gone=True)
+
+    def refuses(self, path: str) -> bool:
+        """Whether somebody without an account is refused.
+
+        Raises:
+            TransientError: the answer says neither yes nor no.
+        """
+        status = anonymous.status_of(f"{self.address}/api/{path}")
+        if status in {408, 429} or status >= 500:
+            raise TransientError(f"{self.address} answered {status} when asked who sees a picture")
+        return status in {401, 403}
+
+    def _get(self, path: str, doing: str) -> Mapping[str, Any] | None:
+        answer = self._call("GET", path, doing, gone=True)
+        if answer.status_code in _GONE:
+            return None
+        found: Mapping[str, Any] = answer.json()
+        return found
+
+    def _call(self, method: str, path: str, doing: str, *, gone: bool = False, **options: Any) -> httpx.Response:  # noqa: ANN401 -- httpx's
+        """Make a call.
+
+        Args:
+            method: of HTTP.
+            path: below ``/api/``.
+            doing: what for, in people's words.
+            gone: whether it is well that there is nothing.
+            options: of `httpx.Client.request`.
+        """
+        doing = f"cannot {doing} on {self.address}"
+        try:
+            answer = self._client.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise _unreachable(error, doing) from error
+        if answer.is_success or (gone and answer.status_code in _GONE):
+            return answer
+        raise _refusal(answer, doing)
+
+
+def words(json: Sequence[str] | str) -> str:
+    """Return the server's words for an error, which may be several."""
+    return json if isinstance(json, str) else "; ".join(map(str, json))
+
+
+def _unreachable(error: httpx.HTTPError, doing: str) -> CloakError:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return UntrustedError(
+            f"{doing}: the server's certificate does not prove who it is: check the address, and the date of "
+            "this computer"
+        )
+    return TransientError(f"{doing}: the connection failed ({type(error).__name__})")
+
+
+def _refusal(answer: httpx.Response, doing: str) -> CloakError:
+    status = answer.status_code
+    try:
+        said = f" ({words(answer.json()['message'])})"
+    except (ValueError, KeyError, TypeError):
+        said = ""
+    message = f"{doing}: the server answered {status}{said}"
+    if status in {401, 403}:
+        return CredentialsError(
+            f"{message}: make a new API key, for user.read, asset.read, asset.upload, asset.update and asset.delete, "
+            "with album.read, album.create and albumAsset.create for albums and sharedLink.read, sharedLink.create and "
+            "sharedLink.delete for links"
+        )
+    if status == 507 or (status == 400 and "quota" in said.lower()):
+        return UploadError(f"{message}: it is full: delete something there")
+    if status in {408, 429} or status >= 500:
+        retry = answer.headers.get("Retry-After", "")
+        return TransientError(message, after=float(retry) if retry.isdigit() else None)
+    if status in {301, 302, 307, 308}:
+        return UploadError(f"{message}, to {answer.headers.get('Location', 'somewhere')!r}: use that address")
+    return TransferError(message)
