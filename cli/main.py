@@ -17,6 +17,7 @@ COMMANDS = {
     "me": ("cloak.cli.me", "Show or forget whom `protect --protect me` protects."),
     "models": ("cloak.cli.models", "Show, fetch and check the trained networks."),
     "protect": ("cloak.cli.protect", "Cloak the faces in photos and strip what the files say about you."),
+    "request": ("cloak.cli.request", "Draft a GDPR letter to a face-search company."),
     "strip": ("cloak.cli.strip", "Strip what photos' files say about you; the pictures stay as they are."),
     "train": ("cloak.cli.train", "Train a network that makes cloaks in one pass."),
 }
