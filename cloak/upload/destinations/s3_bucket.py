@@ -210,12 +210,11 @@ class Bucket:
 
     def _locked(self, key: str, version: str) -> str | None:
         """Say until when an object is locked; None if it is not, or nobody tells."""
-        where = {"Key": key, "VersionId": version}
-        retention = (self._ask(self._client.get_object_retention, **where) or {}).get("Retention", {})
-        if "RetainUntilDate" in retention:
-            return f"locked until {retention['RetainUntilDate']:%Y-%m-%d %H:%M} ({retention.get('Mode')})"
-        hold = (self._ask(self._client.get_object_legal_hold, **where) or {}).get("LegalHold", {})
-        return "under a legal hold until somebody takes it off" if hold.get("Status") == "ON" else None
+        there = self._ask(self._client.head_object, Key=key, VersionId=version) or {}
+        if "ObjectLockRetainUntilDate" in there:
+            return f"locked until {there['ObjectLockRetainUntilDate']:%Y-%m-%d %H:%M} ({there.get('ObjectLockMode')})"
+        held = there.get("ObjectLockLegalHoldStatus") == "ON"
+        return "under a legal hold until somebody takes it off" if held else None
 
     def _ask(self, call: Callable[..., dict[str, Any]], **parameters: str) -> dict[str, Any] | None:
         """Make a call that not every server has or allows; {} if there is nothing to say, None if it does not say."""

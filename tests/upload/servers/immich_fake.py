@@ -2,8 +2,8 @@
 
 Source: the OpenAPI documents of Immich 2.7 and 3.0 (operations getServerVersion, getMyUser, uploadAsset, getAssetInfo,
 updateAsset, deleteAssets, searchAssets, getAllAlbums, createAlbum, addAssetsToAlbum, createSharedLink,
-getSharedLinkById, getMySharedLink, removeSharedLink) and its permissions. Version 3 refuses deviceAssetId and deviceId, version 2 asks for
-them. Pictures that are deleted by force are gone a moment later, as a job does it there.
+getSharedLinkById, getMySharedLink, removeSharedLink) and its permissions. Version 3 refuses deviceAssetId and deviceId,
+version 2 asks for them. Pictures deleted by force are gone a moment later, as a job does it there.
 """
 
 import base64

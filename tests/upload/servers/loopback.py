@@ -192,10 +192,13 @@ class Loopback:
     @staticmethod
     def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
         data = answer.data()
-        handler.send_response(answer.status)
+        given = {name.lower() for name in answer.headers}
+        handler.send_response_only(answer.status)
+        if "date" not in given:
+            handler.send_header("Date", handler.date_time_string())
         for name, value in {"Content-Type": "application/json", **answer.headers}.items():
             handler.send_header(name, value)
-        if "Content-Length" not in answer.headers and answer.status != 204:
+        if "content-length" not in given and answer.status != 204:
             handler.send_header("Content-Length", str(len(data)))
         handler.end_headers()
         if handler.command != "HEAD":
