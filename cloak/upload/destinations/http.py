@@ -1,0 +1,170 @@
+"""Requests to a server over HTTP, with what may go wrong as errors of ours."""
+
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from cloak.errors import (
+    CloakError,
+    ConfigError,
+    CredentialsError,
+    TransferError,
+    TransientError,
+    UntrustedError,
+    UploadError,
+)
+
+_NO_CONTENT: frozenset[int] = frozenset()
+
+
+def base(address: str) -> str:
+    """Return the address of a server or a folder on it, without the last slash.
+
+    Raises:
+        ConfigError: it is no address, holds a password, or photos would travel unencrypted.
+    """
+    try:
+        parts = urlsplit(address)
+        host, named = parts.hostname or "", parts.username or parts.password
+    except ValueError as error:
+        raise ConfigError(f"{address!r} is no address: write https://example.org/folder") from error
+    if named:
+        raise ConfigError(
+            "the address of a server must not hold a user or a password: they are asked for by themselves"
+        )
+    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
+        raise ConfigError(f"the address of a server is like https://example.org/folder, got {address!r}")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ConfigError(f"{address!r} would send photos and the password unencrypted: write https://")
+    return address.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this computer by its name or number, which needs no encryption."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Http:
+    """A connection to a server: certificates are verified, redirects are not followed, waiting has an end.
+
+    A certificate authority of one's own is named by the environment variable SSL_CERT_FILE, as for other programs.
+
+    Args:
+        server: what messages call it: its address.
+        auth: user and password.
+        words: finds the server's own words for an error in its answer; "" if there are none.
+        headers: of every request.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        auth: httpx.Auth | None = None,
+        *,
+        words: Callable[[httpx.Response], str] = lambda _: "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        self._server = server
+        self._words = words
+        self._client = httpx.Client(
+            auth=auth,
+            headers={"User-Agent": "photo-cloak", **(headers or {})},
+            timeout=httpx.Timeout(60, connect=10),
+        )
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._client.close()
+
+    def call(
+        self,
+        method: str,
+        address: str,
+        doing: str,
+        *,
+        accept: Collection[int] = _NO_CONTENT,
+        **options: Any,  # noqa: ANN401 -- httpx's
+    ) -> httpx.Response:
+        """Make a request.
+
+        Args:
+            method: of HTTP.
+            address: whole.
+            doing: what for, in people's words.
+            accept: statuses that are well, beside 2xx.
+            options: of `httpx.Client.request`.
+
+        Raises:
+            UploadError: the server is not trusted, does not let us in, or has no space.
+            TransientError: no answer, or the server asks to come again.
+            TransferError: the server refused for another reason.
+        """
+        doing = f"cannot {doing} on {self._server}"
+        try:
+            answer = self._client.request(method, address, **options)
+        except httpx.HTTPError as error:
+            raise unreachable(error, doing) from error
+        if answer.is_success or answer.status_code in accept:
+            return answer
+        said = self._words(answer)
+        raise refusal(answer, f"{doing}: the server answered {answer.status_code}{f' ({said})' if said else ''}")
+
+
+def unreachable(error: httpx.HTTPError, doing: str) -> CloakError:
+    """Return what it means that there was no answer."""
+    said = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return UntrustedError(f"{doing}: {_distrust(said)}")
+    return TransientError(f"{doing}: the connection failed ({type(error).__name__})")
+
+
+def refusal(answer: httpx.Response, message: str) -> CloakError:
+    """Return what an answer that is no success means, as an error with a message of which the advice is missing."""
+    status = answer.status_code
+    if status in {401, 403}:
+        return CredentialsError(f"{message}: check user and password, and what the account may do")
+    if status == 507:
+        return UploadError(f"{message}: it is full: delete something there")
+    if status in {408, 423, 425, 429} or (status >= 500 and status not in {501, 505}):
+        return TransientError(message, after=seconds(answer.headers.get("Retry-After")))
+    if answer.is_redirect:
+        return UploadError(
+            f"{message}, to {answer.headers.get('Location', 'somewhere')!r}: use that address if it is right"
+        )
+    if status == 413:
+        return TransferError(f"{message}: the file is larger than it takes")
+    return TransferError(message)
+
+
+def seconds(retry_after: str | None) -> float | None:
+    """Return how long to wait by the header Retry-After, which is in seconds or a date; None if it does not say."""
+    if not retry_after:
+        return None
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    try:
+        date = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _distrust(said: str) -> str:
+    if "expired" in said:
+        return "its certificate has expired: tell whoever runs it, and check the date of this computer"
+    if "not yet valid" in said:
+        return "its certificate is not valid yet: check the date of this computer"
+    if "mismatch" in said or "not valid for" in said:
+        return "its certificate is that of another server: check the address"
+    return (
+        "its certificate does not prove who it is: check the address; if the server is yours and so is its authority, "
+        "set SSL_CERT_FILE to the authority's certificate"
+    )
