@@ -76,8 +76,8 @@ class S3:
     def check(self, wish: Wish) -> None:
         """See that the bucket is there, lets us in, is not public unless wished, and lets go of what it has."""
         try:
+            self._bucket.folders(self._prefix)  # first: it says what is wrong, which answers to HEAD cannot
             self._bucket.head(self._prefix + secrets.token_hex(16))
-            self._bucket.folders(self._prefix)
             public = self._bucket.policy_is_public()
             locked = self._bucket.locked_for()
         except CredentialsError as error:
