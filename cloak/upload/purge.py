@@ -1,0 +1,91 @@
+"""Delete what is due, and clean up after uploads that were interrupted."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from cloak.errors import ConfigError, MissingExtraError, PhotoError, UploadError
+from cloak.upload.destination import Destination
+from cloak.upload.ledger import Entry, Ledger, State
+from cloak.upload.send import Backoff, clean
+
+PATIENCE = Backoff(attempts=3, first=1.0, most=10.0, patience=30.0)
+"""`purge` comes again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purged:
+    """What became of an upload that was to be deleted.
+
+    Attributes:
+        entry: which, as it was.
+        state: what it is now; None if nothing of it was there in the first place.
+        problem: why it may still be there; "" if it is gone.
+    """
+
+    entry: Entry
+    state: State | None = None
+    problem: str = ""
+
+
+def purge(
+    entries: Iterable[Entry],
+    ledger: Ledger,
+    open_destination: Callable[[str], Destination],
+    *,
+    run: str,
+    backoff: Backoff = PATIENCE,
+) -> Iterator[Purged]:
+    """Delete uploads; those that another process is at are left to it, without a word.
+
+    What cannot be deleted stays due. A destination that cannot be used at all is asked once.
+
+    Args:
+        entries: see `Ledger.due`.
+        ledger: where they are from.
+        open_destination: gives the destination of a name; closed by this.
+        run: the name of a run that goes on around this.
+        backoff: how often to try.
+
+    Raises:
+        LedgerError: nothing more can be noted, and so nothing more is deleted.
+    """
+    open_ones: dict[str, Destination] = {}
+    closed: dict[str, str] = {}
+    try:
+        for entry in entries:
+            if not ledger.claim(entry, run):
+                continue
+            if entry.destination in closed:
+                yield _failed(ledger, entry, closed[entry.destination])
+                continue
+            try:
+                if entry.destination not in open_ones:
+                    open_ones[entry.destination] = open_destination(entry.destination)
+                yield _delete(open_ones[entry.destination], ledger, entry, backoff)
+            except (UploadError, ConfigError, MissingExtraError) as error:
+                closed[entry.destination] = str(error)
+                yield _failed(ledger, entry, str(error))
+            except PhotoError as error:
+                yield _failed(ledger, entry, str(error))
+    finally:
+        ledger.release(run)
+        for destination in open_ones.values():
+            destination.close()
+
+
+def _delete(destination: Destination, ledger: Ledger, entry: Entry, backoff: Backoff) -> Purged:
+    handle, name = entry.handle, entry.name
+    if handle is None:
+        state = backoff.call(lambda: clean(destination, ledger, entry.id, name)) if name else None
+        return Purged(entry=entry, state=state)
+    by_itself = entry.server_expires is not None and backoff.call(lambda: destination.look(handle)) is None
+    if not by_itself:
+        backoff.call(lambda: destination.delete(handle))
+    state = State.EXPIRED if by_itself else State.DELETED
+    ledger.end(entry.id, state)
+    return Purged(entry=entry, state=state)
+
+
+def _failed(ledger: Ledger, entry: Entry, problem: str) -> Purged:
+    ledger.fail(entry.id, problem)
+    return Purged(entry=entry, problem=problem)

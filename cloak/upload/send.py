@@ -1,0 +1,244 @@
+"""Bring prepared photos to a destination: each once, noted before it leaves, with patience, and never for too many eyes."""
+
+import hashlib
+import random
+import time
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from cloak.errors import AudienceError, CloakError, PhotoError, TransientError, UploadError, UsageError
+from cloak.files import read
+from cloak.upload import runs
+from cloak.upload.destination import Audience, Cleared, Destination, Item, Placed, Wish, clear
+from cloak.upload.ledger import Ledger, State
+from cloak.upload.names import random_name
+
+_T = TypeVar("_T")
+
+_MOST_BYTES = 1 << 31
+
+SKEW = timedelta(minutes=5)
+"""How much a server's clock may differ from ours before that is worth a word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """How often and how long to try.
+
+    Attributes:
+        attempts: tries in all.
+        first: seconds to wait at most before the second try; doubled each time.
+        most: seconds that no wait exceeds.
+        patience: seconds that a server may ask for; if it asks for more, there is no other try.
+    """
+
+    attempts: int = 6
+    first: float = 1.0
+    most: float = 60.0
+    patience: float = 300.0
+
+    def call(self, what: Callable[[], _T]) -> _T:
+        """Call until it works.
+
+        Raises:
+            TransientError: it does not.
+        """
+        for attempt in range(1, self.attempts + 1):
+            try:
+                return what()
+            except TransientError as error:
+                if attempt == self.attempts or (error.after or 0) > self.patience:
+                    raise
+                time.sleep(self.wait(attempt, error.after))
+        raise AssertionError("unreachable")
+
+    def wait(self, attempt: int, after: float | None = None) -> float:
+        """Return the seconds to wait after a try: at random, so that many clients do not come back at once."""
+        jitter = random.uniform(0, min(self.most, self.first * 2 ** (attempt - 1)))  # noqa: S311 -- no secret
+        return max(after or 0, jitter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A file that was protected or stripped, or why there is none.
+
+    Attributes:
+        source: the original, as the user knows it.
+        path: the file to upload; None after a failure.
+        problem: why there is none.
+        done: what was done to it, in a few words.
+    """
+
+    source: Path
+    path: Path | None = None
+    problem: str = ""
+    done: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What became of a parcel.
+
+    Attributes:
+        parcel: which.
+        id: in the ledger; of the older upload, if the same file is there already.
+        placed: what the server says of it; None if it was not uploaded.
+        reason: why it failed; "" if it did not.
+        already: it was there before, and was not uploaded again.
+        notes: what people should know about it.
+    """
+
+    parcel: Parcel
+    id: str = ""
+    placed: Placed | None = None
+    reason: str = ""
+    already: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def check(destination: Destination, wish: Wish, name: str) -> None:
+    """Refuse before any work what cannot be done.
+
+    Raises:
+        UsageError: the expiry is in the past.
+        AudienceError: the destination cannot keep to the audience.
+        UploadError: it cannot be used.
+    """
+    if wish.expires is not None and wish.expires <= datetime.now(UTC):
+        raise UsageError(f"{wish.expires:%Y-%m-%d %H:%M} is in the past: give a later --expires, such as 30d")
+    if wish.audience not in destination.AUDIENCES:
+        offered = ", ".join(f"--{'private' if one is Audience.OWNER else one}" for one in destination.AUDIENCES)
+        if destination.AUDIENCES == (Audience.PUBLIC,):
+            raise AudienceError(
+                f"whatever is uploaded to {name} is public: pass --public if it may be, or choose another"
+            )
+        raise AudienceError(f"{name} cannot keep an upload to {wish.audience!s}: it has {offered}")
+    destination.check(wish)
+
+
+def deliver(
+    parcels: Iterable[Parcel],
+    destination: Destination,
+    ledger: Ledger,
+    *,
+    place: str,
+    wish: Wish,
+    alt: str = "",
+    note: str = "",
+    again: bool = False,
+    backoff: Backoff | None = None,
+    run: str | None = None,
+) -> Generator[Sent, None, None]:
+    """Upload files one after the other; yield what became of each.
+
+    Each is scanned once more as it is read; what does not pass stays here. A file that fails is one result, and what it
+    may have left is deleted or stays due in the ledger.
+
+    Args:
+        parcels: what to upload; taken as they come.
+        destination: where to; see `check`.
+        ledger: where it is noted.
+        place: the destination's name in the ledger.
+        wish: what to ask for.
+        alt: what the pictures show.
+        note: kept with them in the ledger until they are deleted.
+        again: upload what is there already once more.
+        backoff: how often to try.
+        run: the name of a run that goes on around this; one of its own if None.
+
+    Raises:
+        UploadError: nothing more can be uploaded.
+        LedgerError: nothing more can be noted, and so nothing more is uploaded.
+    """
+    if run is None:
+        with runs.running() as own:
+            yield from deliver(
+                parcels, destination, ledger, place=place, wish=wish, alt=alt, note=note, again=again,
+                backoff=backoff, run=own.name,
+            )  # fmt: skip
+        return
+    one = _Delivery(destination, ledger, place, wish, note, backoff or Backoff(), run)
+    for parcel in parcels:
+        yield one.deliver(parcel, alt=alt, again=again)
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """One call of `deliver`."""
+
+    destination: Destination
+    ledger: Ledger
+    place: str
+    wish: Wish
+    note: str
+    backoff: Backoff
+    run: str
+
+    def deliver(self, parcel: Parcel, *, alt: str, again: bool) -> Sent:
+        if parcel.path is None:
+            return Sent(parcel=parcel, reason=parcel.problem)
+        try:
+            file = clear(read(parcel.path, max_bytes=_MOST_BYTES))
+            sha256 = hashlib.sha256(file.data).hexdigest()
+            before = None if again else self.ledger.same(sha256, self.place)
+            if before:
+                return Sent(parcel=parcel, id=before.id, already=True)
+            return self._send(parcel, file, sha256, alt)
+        except PhotoError as error:
+            return Sent(parcel=parcel, reason=str(error))
+
+    def _send(self, parcel: Parcel, file: Cleared, sha256: str, alt: str) -> Sent:
+        item = Item(name=random_name(file.container), file=file, alt=alt)
+        identity = self.ledger.begin(
+            destination=self.place, name=item.name, sha256=sha256, size=len(file.data), run=self.run,
+            expires=self.wish.expires, note=self.note,
+        )  # fmt: skip
+        try:
+            placed = self.backoff.call(lambda: self.destination.put(item, self.wish))
+            self._refuse_wider(placed)
+        except CloakError as error:
+            left = self._undo(identity, item.name)
+            if left and isinstance(error, PhotoError):
+                return Sent(parcel=parcel, id=identity, reason=f"{error}; {left}")
+            if left:
+                raise type(error)(f"{error}; {left}") from error
+            raise
+        self.ledger.place(identity, placed)
+        return Sent(parcel=parcel, id=identity, placed=placed, notes=tuple(self._notes(placed)))
+
+    def _refuse_wider(self, placed: Placed) -> None:
+        """A destination sees to this itself; one from another package may not."""
+        if placed.audience.wider_than(self.wish.audience):
+            self.backoff.call(lambda: self.destination.delete(placed.handle))
+            raise AudienceError(
+                f"{self.place} gave the file to {placed.audience}, and {self.wish.audience} was asked for: it was deleted"
+            )
+
+    def _undo(self, identity: str, name: str) -> str:
+        """Delete what a failed upload may have left; return what to say if that cannot be done either."""
+        try:
+            clean(self.destination, self.ledger, identity, name)
+        except (PhotoError, UploadError) as error:
+            self.ledger.fail(identity, str(error))
+            return f"something of it may be there still: `cloak uploads purge` deletes it ({identity})"
+        return ""
+
+    def _notes(self, placed: Placed) -> Iterable[str]:
+        if placed.expires and placed.expires < datetime.now(UTC):
+            yield "the server says that its time is up already: see that its clock and this computer's are right"
+        elif placed.expires and self.wish.expires and placed.expires > self.wish.expires + SKEW:
+            yield f"the server lets it stay until {placed.expires:%Y-%m-%d %H:%M} UTC; `cloak uploads purge` is earlier"
+
+
+def clean(destination: Destination, ledger: Ledger, identity: str, name: str) -> State | None:
+    """Delete what an interrupted upload left, and note it; return `State.DELETED` if there was something."""
+    handle = destination.find(name)
+    if handle is None:
+        ledger.drop(identity)
+        return None
+    destination.delete(handle)
+    ledger.end(identity, State.DELETED)
+    return State.DELETED
