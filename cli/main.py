@@ -11,6 +11,7 @@ import click
 from cloak.errors import CloakError, UsageError
 
 COMMANDS = {
+    "album": ("cloak.cli.album", "Say how the output folder of `protect` stands."),
     "engine": ("cloak.cli.engine", "Search faces in local folders as a face-search company would."),
     "evaluate": ("cloak.cli.evaluate", "Measure how well cloaks protect, with recognisers that were not used."),
     "inspect": ("cloak.cli.inspect", "Say what photos would give away; nothing is changed."),
@@ -20,6 +21,7 @@ COMMANDS = {
     "request": ("cloak.cli.request", "Draft a GDPR letter to a face-search company."),
     "strip": ("cloak.cli.strip", "Strip what photos' files say about you; the pictures stay as they are."),
     "train": ("cloak.cli.train", "Train a network that makes cloaks in one pass."),
+    "watch": ("cloak.cli.watch", "Protect the photos that appear in a folder."),
 }
 """Module, in which the command has its own name, and one line of help."""
 

@@ -52,10 +52,19 @@ def _choice(name: str, text: str) -> Callable[[_Function], _Function]:
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--seed", default=0, show_default=True, help="Of every random draw but names.")
 @click.option(
+    "--jobs", type=click.IntRange(1), help="Processors to keep busy; decoding takes some more.  [default: all]"
+)
+@click.option(
     "--max-pixels", type=click.IntRange(1), default=200_000_000, show_default=True, help="Refuse larger ones."
 )
 @click.option("--report", type=click.Path(path_type=Path), help="Write an HTML page with pictures before and after.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are already there.")
+@click.option(
+    "--manifest/--no-manifest",
+    default=True,
+    show_default=True,
+    help="Keep a hidden file in the output folder that says what is done; without, every run is the first.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print failures only.")
@@ -64,7 +73,8 @@ def protect(paths: tuple[Path, ...], output: Path, **options: Any) -> None:  # n
     """Cloak faces in PATHS and strip what the files say about you.
 
     PATHS are photos, folders with photos, or patterns. What is below a folder keeps its place; the originals stay as
-    they are. Each written file is opened again and judged by a recogniser that was not used.
+    they are. Each written file is opened again and judged by a recogniser that was not used. The same command again
+    does what is missing or has changed, and no more.
 
     Example: cloak protect holiday portrait.jpg -o safe --report safe/report.html
     """

@@ -1,14 +1,17 @@
 """What `cloak protect` does, from its options to its exit code."""
 
 import json
+import threading
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
+from cloak.album import Album
 from cloak.cli.known import known
+from cloak.cli.pausing import stopping
 from cloak.cli.progress import progress
 from cloak.cloaker import Cloaker
 from cloak.config import (
@@ -26,7 +29,7 @@ from cloak.files import check_folder
 from cloak.models import WITNESS, Profile, artifact, cache, surrogates
 from cloak.models.registry import DETECTOR
 from cloak.names import NamePolicy, shown
-from cloak.outcome import Outcome
+from cloak.outcome import Outcome, Status
 from cloak.pipeline import protect
 from cloak.references import RECOGNISER
 from cloak.report import Report
@@ -40,6 +43,7 @@ def run(
     output: Path,
     *,
     me: Path | None,
+    manifest: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -51,6 +55,7 @@ def run(
         paths: files, folders and patterns.
         output: folder to write to.
         me: folder with photos of the person whom `--protect` is about; what was learned from it before, if None.
+        manifest: keep one in the output folder.
         as_json: one JSON document on stdout in place of sentences.
         quiet: failures only.
         verbose: a line for each photo.
@@ -65,21 +70,23 @@ def run(
     _check(jobs, output, config)
     if not quiet:
         _announce(config)
-    cloaker = Cloaker(config, known(config, me, quiet=quiet))
-    summary = Summary(config, found.ignored, len(jobs))
+    person = known(config, me, quiet=quiet)
+    cloaker = Cloaker(config, person)
+    summary = Summary(config, found.ignored, len(jobs), resumable=manifest)
+    stop = threading.Event()
     with ExitStack() as stack:
+        sink = stack.enter_context(Album(output, config, person)) if manifest else None
         report = stack.enter_context(Report()) if config.report else None
         advance = stack.enter_context(progress(len(jobs), quiet=quiet))
-        try:
-            for outcome in stack.enter_context(closing(protect(jobs, config, cloaker=cloaker))):
-                summary.add(outcome)
-                if report:
-                    report.add(outcome)
-                if verbose and not quiet:
-                    click.echo(_line(outcome), err=as_json)
-                advance()
-        except KeyboardInterrupt:
-            summary.stopped = True
+        stack.enter_context(stopping(stop))
+        for outcome in protect(jobs, config, cloaker=cloaker, sink=sink, stop=stop):
+            summary.add(outcome)
+            if report:
+                report.add(outcome)
+            if verbose and not quiet:
+                click.echo(_line(outcome), err=as_json)
+            advance()
+        summary.stopped = stop.is_set() and len(summary.outcomes) < len(jobs)
         if report and config.report:
             report.write(config.report, summary)
     _print(summary, as_json=as_json, quiet=quiet)
@@ -142,6 +149,8 @@ def _line(outcome: Outcome) -> str:
     """Return one line about a photo."""
     if outcome.target is None:
         return f"{outcome.status}: {shown(outcome.source)}: {outcome.reason}"
+    if outcome.status is Status.ALREADY_DONE:
+        return f"{outcome.status}: {shown(outcome.source)} -> {shown(outcome.target)}"
     parts = [f"{outcome.found} face{'' if outcome.found == 1 else 's'}"]
     if outcome.blurred:
         parts.append(f"{outcome.blurred} blurred")

@@ -1,5 +1,7 @@
 """Cloak faces in photos that are in memory: from detection to the changed pixels."""
 
+import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
@@ -14,7 +16,7 @@ from cloak.attack import attack
 from cloak.config import AttackConfig, FacePolicy, ProtectConfig, ProtectPolicy, Strength
 from cloak.conversions import like, to_photo
 from cloak.device import pick_device
-from cloak.errors import ConfigError, UsageError
+from cloak.errors import ConfigError, TooLargeError, UsageError
 from cloak.faces.blur import blur
 from cloak.faces.composite import composite
 from cloak.faces.embed import align, embed_crops
@@ -24,6 +26,7 @@ from cloak.models import Profile, Recogniser, load_recogniser
 from cloak.networks import Networks
 from cloak.photo import Face, FaceBatch, Photo
 from cloak.references import RECOGNISER, References
+from cloak.schedule import StoppedError
 from cloak.selection import MIN_FACE, Chosen, is_large, select
 
 _Picture = TypeVar("_Picture", Photo, torch.Tensor, Image)
@@ -70,6 +73,7 @@ class Cloaker:
                 "name a folder with photos of that person alone: --me FOLDER"
             )
         self.networks = Networks(self.config.weights, pick_device(self.config.device))
+        self._most = self.config.batch
 
     @classmethod
     def from_pretrained(
@@ -171,12 +175,46 @@ class Cloaker:
         yield from ((index, Cloaked(photos[index], chosen[index])) for index, faces in enumerate(todo) if not faces)
         for batch in frame(photos, [one.faces for one in chosen]):
             for part in _split(batch, self.config.batch):
-                deltas = attack(_to(part, self.networks.device), self.networks.surrogates, self.config.attack)
+                deltas = self.search(part)
                 for row, index in enumerate(part.photo.tolist()):
                     pixels[index] = composite(pixels[index], part, deltas, row)
                     todo[index] -= 1
                     if not todo[index]:
                         yield index, Cloaked(replace(photos[index], pixels=pixels[index]), chosen[index])
+
+    def search(self, batch: FaceBatch, *, stop: threading.Event | None = None) -> torch.Tensor:
+        """Return the deltas of some faces, float32 (N, 3, S, S) on the CPU.
+
+        Where the device has too little memory for all of them, half are done at a time, now and from then on.
+
+        Args:
+            batch: any number of faces.
+            stop: when it is set, the search ends at its next step.
+
+        Raises:
+            StoppedError: `stop` was set.
+            TooLargeError: there is not even memory for one face.
+        """
+        surrogates = [_Stoppable(each, stop) for each in self.networks.surrogates] if stop else self.networks.surrogates
+        deltas: list[torch.Tensor] = []
+        waiting = deque([batch])
+        while waiting:
+            part, *rest = _split(waiting.popleft(), self._most)
+            waiting.extendleft(reversed(rest))
+            try:
+                deltas.append(attack(_to(part, self.networks.device), surrogates, self.config.attack).cpu())
+                continue
+            except torch.OutOfMemoryError:
+                if len(part) == 1:
+                    raise TooLargeError(
+                        f"the memory of {self.networks.device} does not hold a face of {part.crops.shape[-1]} pixels: "
+                        "close other programs, or use --device cpu"
+                    ) from None
+            self._most = min(self._most, len(part) // 2)  # outside of the handler, which holds on to the memory
+            if self.networks.device.type == "cuda":
+                torch.cuda.empty_cache()
+            waiting.appendleft(part)
+        return torch.cat(deltas)
 
     def _compare(
         self, photos: Sequence[Photo], found: Sequence[Sequence[Face]], references: References
@@ -196,6 +234,20 @@ class Cloaker:
         if self.config.dry_run:
             return load_recogniser(RECOGNISER, device=self.networks.device)
         return next(each for each in self.networks.surrogates if each.name == RECOGNISER)
+
+
+class _Stoppable:
+    """A surrogate that ends the search where it is asked to, the next time it is used."""
+
+    def __init__(self, surrogate: Recogniser, stop: threading.Event) -> None:
+        self.input_size, self.template = surrogate.input_size, surrogate.template
+        self._surrogate, self._stop = surrogate, stop
+
+    def __call__(self, faces: torch.Tensor, /) -> torch.Tensor:
+        if self._stop.is_set():
+            raise StoppedError
+        embeddings: torch.Tensor = self._surrogate(faces)
+        return embeddings
 
 
 def _named(kind: type[_Kind], name: str) -> _Kind:

@@ -163,6 +163,7 @@ class ProtectConfig:
         dry_run: do everything except write.
         max_pixels: photos larger than this are refused.
         batch: faces that are cloaked together at most.
+        jobs: processors to keep busy; None for all that there are.
         report: where to write the HTML report, if anywhere.
     """
 
@@ -179,9 +180,12 @@ class ProtectConfig:
     dry_run: bool = False
     max_pixels: int = 200_000_000
     batch: int = 8
+    jobs: int | None = None
     report: Path | None = None
 
     def __post_init__(self) -> None:
+        if self.batch < 1 or (self.jobs is not None and self.jobs < 1):
+            raise ConfigError(f"batch and jobs must be at least 1, got {self.batch} and {self.jobs}")
         if problem := _contradiction(self.faces, self.protect, self.bystanders):
             raise UsageError(problem)
 

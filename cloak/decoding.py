@@ -66,7 +66,7 @@ class Decoder:
 
     def start(self) -> None:
         """Start one process, so that it is there when the first photo comes; this does not wait for it."""
-        if os.name == "posix":
+        if os.name == "posix" and self._idle.empty():
             self._idle.put(_Process(self._program))
 
     def close(self) -> None:
@@ -97,7 +97,6 @@ class Decoder:
             raise
         self._idle.put(process)
         return photo
-
 
     def _take(self) -> "_Process":
         """Return a process that waits for work, a new one if there is none."""

@@ -1,11 +1,21 @@
 """The trained networks that a run needs."""
 
+import threading
 from functools import cached_property
+from typing import Any
 
 import torch
 
 from cloak.faces.detect import Detector
 from cloak.models import WITNESS, Profile, Recogniser, load_detector, load_recogniser, surrogates
+
+
+class _once(cached_property[Any]):  # noqa: N801 -- a decorator
+    """A `cached_property` that is computed once, whatever the number of threads that ask for it."""
+
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:  # noqa: ANN401
+        with getattr(instance, "_mutex", threading.Lock()):
+            return super().__get__(instance, owner)
 
 
 class Networks:
@@ -17,20 +27,21 @@ class Networks:
 
     def __init__(self, weights: Profile, device: torch.device) -> None:
         self.device = device
+        self._mutex = threading.RLock()
         self._weights = weights
 
-    @cached_property
+    @_once
     def detector(self) -> Detector:
         """Finds faces."""
         return Detector(load_detector(device=self.device))
 
-    @cached_property
+    @_once
     def surrogates(self) -> tuple[Recogniser, ...]:
         """The recognisers whose gradients make the cloaks."""
         names = surrogates(self._weights)
         return tuple(load_recogniser(name, device=self.device, profile=self._weights) for name in names)
 
-    @cached_property
+    @_once
     def witness(self) -> Recogniser:
         """A recogniser that takes no part in making the cloaks."""
         return load_recogniser(WITNESS, device=self.device)

@@ -1,37 +1,46 @@
 """The one data flow, from files to protected files.
 
-Photos are read ahead by a few threads, taken in windows, cloaked together, and encoded by the same threads while other
-faces of the window are still being worked on. Memory is set by the window and the number of threads, never by how many
-photos there are.
+A photo's path is that of the methods of `_Path`, from top to bottom::
+
+    begin     source -> bytes -> (another process) -> Photo; its faces, which of them are cloaked, their crops
+    search    the crops of a batch, from many photos -> deltas
+    finish    Photo and deltas -> Photo -> bytes -> verdict -> sink
+
+Each arrow of it is one module with one public function; docs/architecture.md has the map. `cloak.schedule` says which
+photo is worked on when: memory is set by its queues, never by how many photos there are.
 """
 
-import os
-from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 
+import torch
+
+from cloak.batching import Row, join
 from cloak.cloaker import Cloaker
 from cloak.config import FacePolicy, NoFacePolicy, ProtectConfig
 from cloak.container import Container, Encoding
+from cloak.crew import crew
+from cloak.decoding import Decoder
 from cloak.errors import NoFaceError, PhotoError
+from cloak.faces.blur import blur
+from cloak.faces.composite import composite
+from cloak.faces.frame import frame
 from cloak.files import read
 from cloak.image.codec import decode, encode
 from cloak.image.strip.bare import strip
+from cloak.meter import Meter
 from cloak.outcome import Outcome, Pictures, Status
 from cloak.photo import Photo
+from cloak.schedule import Begun, Schedule
 from cloak.selection import Chosen
 from cloak.sinks import Files, Sink
 from cloak.targets import Job
 from cloak.verify import verify
 
-THREADS = min(4, os.cpu_count() or 1)
-WINDOW_PIXELS = 24_000_000
-"""A window is closed when its photos have this many pixels together; one photo may have more."""
-
-WINDOW_PHOTOS = {"cpu": 4}
-"""... or when it holds this many photos: few where there is nothing to fill, so that results come soon."""
-
+WINDOW = {"cpu": 8}
+"""Photos that wait for other faces to fill a batch: few where that gains little, so that results come soon; or 64."""
 
 QUALITY = 90
 """For lossy formats that a photo did not come in."""
@@ -43,115 +52,110 @@ MIN_LIMIT = 256 * 2**20
 """... but a small one may carry a film."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """A job and its photo, or why there is none."""
-
-    job: Job
-    photo: Photo | None = None
-    error: PhotoError | None = None
-
-
 def protect(
-    jobs: Sequence[Job], config: ProtectConfig, *, cloaker: Cloaker | None = None, sink: Sink | None = None
+    jobs: Sequence[Job],
+    config: ProtectConfig,
+    *,
+    cloaker: Cloaker | None = None,
+    sink: Sink | None = None,
+    decoder: Decoder | None = None,
+    stop: threading.Event | None = None,
+    meter: Meter | None = None,
 ) -> Generator[Outcome, None, None]:
     """Protect photos and write them, one outcome for each job, in order.
 
-    Each file is written before its outcome is yielded; when the caller stops, nothing is left half done. A photo that
-    fails is one outcome. With `config.report` set, outcomes carry their pictures: drop them, or they pile up.
+    Each file is written before its outcome is yielded, and some may be written earlier than that. When the caller
+    stops, nothing is left half done. A photo that fails is one outcome. With `config.report` set, outcomes carry their
+    pictures: drop them, or they pile up.
 
     Args:
         jobs: what to read and where to write it; see `cloak.targets.plan`.
         config: all settings.
         cloaker: one to use again, made with the same settings; the one that knows whom `config.protect` is about.
         sink: what takes the protected photos, if not files.
+        decoder: one to use again, which stays open.
+        stop: when it is set, what is being written is finished and yielded, the rest is given up.
+        meter: what the time of each stage is added to.
 
     Raises:
         CloakError: something that concerns all photos, such as weights that cannot be had.
     """
-    run = _Run(config, cloaker or Cloaker(config), sink or Files(overwrite=config.overwrite))
-    try:
-        for window in run.windows(jobs):
-            yield from run.outcomes(window)
-    finally:
-        run.pool.shutdown(cancel_futures=True)
+    cloaker = cloaker or Cloaker(config)
+    stop = stop or threading.Event()
+    device = cloaker.networks.device
+    # With pictures for the report, outcomes are large: few of them may wait to be in order.
+    window = 1 if config.report else WINDOW.get(device.type, 64)
+    with ExitStack() as stack:
+        decoder = decoder or stack.enter_context(Decoder(max_pixels=config.max_pixels))
+        decoder.start()  # while the networks are loaded
+        path = _Path(config, cloaker, decoder, sink or Files(overwrite=config.overwrite))
+        path.stop, path.meter = stop, meter or Meter()
+        threads = crew(device, len(jobs), config.jobs)
+        schedule = Schedule(path, threads, batch=config.batch, window=window, stop=stop)
+        yield from stack.enter_context(schedule).outcomes(jobs)
 
 
-class _Run:
-    """One call of `protect`."""
+class _Path:
+    """What is done to a photo."""
 
-    def __init__(self, config: ProtectConfig, cloaker: Cloaker, sink: Sink) -> None:
-        self.config = config
-        self.cloaker = cloaker
-        self.sink = sink
-        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="cloak")
+    def __init__(self, config: ProtectConfig, cloaker: Cloaker, decoder: Decoder, sink: Sink) -> None:
+        self.config, self.cloaker, self.decoder, self.sink = config, cloaker, decoder, sink
+        self.stop: threading.Event | None = None
+        self.meter = Meter()
 
-    def windows(self, jobs: Sequence[Job]) -> Iterator[list[_Loaded]]:
-        """Load photos ahead of need and group them."""
-        ahead: deque[Future[_Loaded]] = deque()
-        waiting = deque(jobs)
-        window: list[_Loaded] = []
-        most = WINDOW_PHOTOS.get(self.cloaker.networks.device.type, 64)
-        while waiting or ahead:
-            while waiting and len(ahead) < THREADS:
-                ahead.append(self.pool.submit(self._load, waiting.popleft()))
-            window.append(ahead.popleft().result())
-            pixels = sum(one.photo.width * one.photo.height for one in window if one.photo)
-            if len(window) >= most or pixels >= WINDOW_PIXELS:
-                yield window
-                window = []
-        if window:
-            yield window
-
-    def outcomes(self, window: Sequence[_Loaded]) -> Iterator[Outcome]:
-        """Cloak, encode, verify and write the photos of one window."""
-        photos = [one.photo for one in window if one.photo]
-        results = self._previewed(photos) if self.config.dry_run else self._cloaked(photos)
-        for one in window:
-            yield self._finish(one.job, *next(results)) if one.photo else _failed(one.job, one.error)
-
-    def _load(self, job: Job) -> _Loaded:
+    def begin(self, job: Job) -> Begun | Outcome:
+        """Read a photo and find its faces."""
         try:
             self.sink.refuse(job)
-            data = read(job.source, max_bytes=max(MIN_LIMIT, BYTES_PER_PIXEL * self.config.max_pixels))
-            return _Loaded(job, decode(data, max_pixels=self.config.max_pixels))
-        except PhotoError as error:
-            return _Loaded(job, error=error)
-
-    def _previewed(self, photos: Sequence[Photo]) -> Iterator[tuple[Photo, Chosen, None]]:
-        """Yield what there is to cloak, in order."""
-        for photo, chosen in zip(photos, self.cloaker.choose(photos), strict=True):
-            yield photo, chosen, None
-
-    def _cloaked(self, photos: Sequence[Photo]) -> Iterator[tuple[Photo, Chosen, Future[bytes]]]:
-        """Cloak photos together and encode each as soon as it is ready; yield them in order when all are cloaked."""
-        ready = {
-            index: (cloaked.chosen, self.pool.submit(self._bytes, cloaked.photo))
-            for index, cloaked in self.cloaker.cloak(photos)
-        }
-        for index, photo in enumerate(photos):
-            yield photo, *ready.pop(index)
-
-    def _bytes(self, photo: Photo) -> bytes:
-        return encode(strip(photo), encoding_for(photo.encoding, self.config.container))
-
-    def _finish(self, job: Job, photo: Photo, chosen: Chosen, encoded: Future[bytes] | None) -> Outcome:
-        """Judge what was encoded, write it, and say what became of the photo."""
-        outcome = Outcome(
-            source=job.source,
-            target=job.target,
-            status=Status.WOULD_PROTECT if chosen.faces or chosen.blurred else Status.WOULD_STRIP,
-            found=len(chosen.faces),
-            left=tuple(one.reason for one in chosen.left),
-            blurred=len(chosen.blurred),
-            uncertain=chosen.uncertain,
-            removed=photo.found,
-        )
-        try:
+            with self.meter.measure("read"):
+                data = read(job.source, max_bytes=max(MIN_LIMIT, BYTES_PER_PIXEL * self.config.max_pixels))
+                admitted = self.sink.admit(job, data)
+            if isinstance(admitted, Outcome):
+                return admitted
+            job = admitted
+            with self.meter.measure("decode"):
+                photo = self.decoder.decode(data)
+            with self.meter.measure("detect"):
+                chosen = self.cloaker.choose([photo])[0]
             self._check(chosen)
-            return self._write(job, outcome, photo, chosen, encoded.result()) if encoded else outcome
+            if self.config.dry_run:
+                return _outcome(job, photo, chosen, done=False)
+            canvas = blur(photo, chosen.blurred)  # before any cloak is a function of what the blur is to destroy
+            parts = frame([canvas], [chosen.faces])
+            deltas = [torch.zeros_like(part.crops) for part in parts]
+            return Begun(job, photo, chosen, canvas, parts, deltas, todo=len(chosen.faces))
         except PhotoError as error:
-            return _failed(job, error)
+            return self.fail(job, error)
+
+    def search(self, group: Sequence[Row[Begun]]) -> None:
+        """Find the deltas of a batch of faces."""
+        with self.meter.measure("attack", len(group)):
+            deltas = self.cloaker.search(join(group), stop=self.stop)
+        for row, delta in zip(group, deltas, strict=True):
+            row.owner.deltas[row.part][row.index] = delta
+
+    def finish(self, begun: Begun) -> Outcome:
+        """Put the deltas into a photo, encode it, judge it and hand it over."""
+        photo, chosen, pixels = begun.photo, begun.chosen, begun.canvas.pixels
+        with self.meter.measure("encode"):
+            for part, deltas in zip(begun.parts, begun.deltas, strict=True):
+                for index in range(len(part)):
+                    pixels = composite(pixels, part, deltas, index)
+            data = self._bytes(replace(begun.canvas, pixels=pixels))
+        with self.meter.measure("verify"):
+            verdict = verify(data, photo, chosen.faces, self.cloaker.networks, blurred=chosen.blurred)
+        pictures = self._pictures(data, photo, chosen) if self.config.report else None
+        outcome = _outcome(begun.job, photo, chosen, done=True)
+        outcome = replace(outcome, faces=verdict.faces, blurs=verdict.blurs, pictures=pictures)
+        with self.meter.measure("write"):
+            self.sink.take(begun.job, data, outcome)
+        return outcome
+
+    def fail(self, job: Job, error: PhotoError) -> Outcome:
+        """Say that a photo failed."""
+        outcome = Outcome(source=job.source, status=Status.FAILED, reason=str(error))
+        self.sink.failed(job, outcome)
+        return outcome
 
     def _check(self, chosen: Chosen) -> None:
         found = (*chosen.faces, *chosen.left, *chosen.blurred)
@@ -159,14 +163,8 @@ class _Run:
         if faceless and self.config.no_face is NoFacePolicy.FAIL:
             raise NoFaceError("no face was found: look at it, and use --no-face strip to have it stripped only")
 
-    def _write(self, job: Job, outcome: Outcome, photo: Photo, chosen: Chosen, data: bytes) -> Outcome:
-        verdict = verify(data, photo, chosen.faces, self.cloaker.networks, blurred=chosen.blurred)
-        pictures = self._pictures(data, photo, chosen) if self.config.report else None
-        status = Status.PROTECTED if chosen.faces or chosen.blurred else Status.STRIPPED
-        outcome = replace(outcome, status=status, faces=verdict.faces, blurs=verdict.blurs, pictures=pictures)
-        # Not in this thread: Ctrl-C is raised here, between any two steps, and could leave a temporary file.
-        self.pool.submit(self.sink.take, job, data, outcome).result()
-        return outcome
+    def _bytes(self, photo: Photo) -> bytes:
+        return encode(strip(photo), encoding_for(photo.encoding, self.config.container))
 
     def _pictures(self, data: bytes, photo: Photo, chosen: Chosen) -> Pictures:
         return Pictures(
@@ -184,5 +182,16 @@ def encoding_for(encoding: Encoding, container: Container | None) -> Encoding:
     return Encoding(container=container, quality=None if lossless else QUALITY, subsampling=encoding.subsampling)
 
 
-def _failed(job: Job, error: PhotoError | None) -> Outcome:
-    return Outcome(source=job.source, status=Status.FAILED, reason=str(error))
+def _outcome(job: Job, photo: Photo, chosen: Chosen, *, done: bool) -> Outcome:
+    treated = bool(chosen.faces or chosen.blurred)
+    would, did = (Status.WOULD_PROTECT, Status.PROTECTED) if treated else (Status.WOULD_STRIP, Status.STRIPPED)
+    return Outcome(
+        source=job.source,
+        target=job.target,
+        status=did if done else would,
+        found=len(chosen.faces),
+        left=tuple(one.reason for one in chosen.left),
+        blurred=len(chosen.blurred),
+        uncertain=chosen.uncertain,
+        removed=photo.found,
+    )

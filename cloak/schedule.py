@@ -1,0 +1,232 @@
+"""Which photo is worked on when: the threads and queues of `cloak.pipeline`, which says what is done to a photo.
+
+Readers take photos up, a few ahead; lanes work on batches of faces from many of them; writers finish them. All queues
+have bounds. Photos are finished as soon as their last face is done, and reported in order.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol, TypeVar
+
+import torch
+
+from cloak.batching import Buckets, Row
+from cloak.crew import Crew
+from cloak.errors import PhotoError
+from cloak.outcome import Outcome
+from cloak.photo import FaceBatch, Photo
+from cloak.selection import Chosen
+from cloak.targets import Job
+
+PIXELS = 96_000_000
+"""Photos that wait for other faces to fill a batch have at most this many pixels together; one may have more."""
+
+PATIENCE = 8
+"""A photo lets this many times the number of photos that may wait pass by, and no more, before its faces are done."""
+
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
+
+
+class StoppedError(Exception):
+    """What was being worked on was given up."""
+
+
+@dataclass(slots=True, eq=False)
+class Begun:
+    """A photo under way.
+
+    Attributes:
+        job: where it came from and goes.
+        photo: the original.
+        chosen: its faces.
+        canvas: the photo that cloaks are put on: the original, bystanders blurred.
+        parts: the faces to cloak, by frame size.
+        deltas: float32 (N, 3, S, S) for each part; complete when `todo` is 0.
+        todo: faces without a delta.
+        failed: whether there will be none.
+        outcome: what becomes of it.
+    """
+
+    job: Job
+    photo: Photo
+    chosen: Chosen
+    canvas: Photo
+    parts: Sequence[FaceBatch]
+    deltas: Sequence[torch.Tensor]
+    todo: int
+    failed: bool = False
+    outcome: "Future[Outcome]" = field(default_factory=Future)
+
+
+class Steps(Protocol):
+    """What is done to a photo; called from several threads at once."""
+
+    def begin(self, job: Job) -> Begun | Outcome:
+        """Read a photo and find its faces; an outcome if nothing more is to be done."""
+        ...
+
+    def search(self, group: Sequence[Row[Begun]]) -> None:
+        """Fill in the deltas of some faces; PhotoError ends their photos, StoppedError all."""
+        ...
+
+    def finish(self, begun: Begun) -> Outcome:
+        """Make a file of a photo and its deltas, and hand it over."""
+        ...
+
+    def fail(self, job: Job, error: PhotoError) -> Outcome:
+        """Say that a photo failed."""
+        ...
+
+
+class Schedule:
+    """Takes photos through the steps, many at a time.
+
+    Args:
+        steps: what is done.
+        crew: how many threads do it.
+        batch: faces of a full batch.
+        window: how many photos may wait for others to fill a batch.
+        stop: when it is set, what can be finished soon is, and the rest is given up.
+    """
+
+    def __init__(self, steps: Steps, crew: Crew, *, batch: int, window: int, stop: threading.Event) -> None:
+        self._steps, self._crew, self._window, self._stop = steps, crew, window, stop
+        self._threads = torch.get_num_threads()
+        self._readers = _pool("reads", crew.helpers, crew.helper_threads)
+        self._lanes = _pool("attacks", crew.lanes, crew.lane_threads)
+        self._writers = _pool("writes", crew.helpers, crew.helper_threads)
+        self._buckets: Buckets[Begun] = Buckets(batch=batch, photos=window, passing=PATIENCE * window, pixels=PIXELS)
+        self._groups: deque[list[Row[Begun]]] = deque()
+        self._attacks: list[Future[None]] = []
+        self._order: deque[Future[Outcome]] = deque()
+        self._writing = 0
+        self._mutex = threading.Lock()
+        self._wake = threading.Event()
+
+    def __enter__(self) -> "Schedule":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Finish what is being written, and give up the rest."""
+        if kind:
+            self._stop.set()
+        for pool in (self._readers, self._lanes, self._writers):
+            pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(self._threads)
+
+    def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """Keep all threads busy and yield what is done, in order."""
+        waiting = deque(jobs)
+        begun: deque[Future[Begun | Outcome]] = deque()
+        while True:
+            self._wake.clear()
+            while self._order and self._order[0].done():
+                yield self._order.popleft().result()
+            if self._stop.is_set() or not (waiting or begun or self._order):
+                break
+            while waiting and len(begun) <= self._crew.helpers:
+                begun.append(self._submit(self._readers, self._steps.begin, waiting.popleft()))
+            while begun and begun[0].done() and self._has_room():
+                self._order.append(self._sort(begun.popleft().result()))
+            if not waiting and not begun:
+                self._groups.extend(self._buckets.flush())
+            self._attack()
+            if not self._order_moves() and not (begun and begun[0].done() and self._has_room()):
+                self._wake.wait()
+        yield from self._rest()
+
+    def _order_moves(self) -> bool:
+        return bool(self._order) and self._order[0].done()
+
+    def _has_room(self) -> bool:
+        """Say whether another photo may go on: the stages after this one have not enough to do."""
+        busy = len(self._groups) >= self._crew.lanes or self._writing > 2 * self._crew.helpers
+        # The first in order is not in a bucket any more when so many have passed it: it needs no others to go on.
+        return not busy and len(self._order) < 2 * PATIENCE * self._window
+
+    def _sort(self, begun: Begun | Outcome) -> "Future[Outcome]":
+        """Send a photo on: its faces to those of other photos, or itself to be written where it has none."""
+        if isinstance(begun, Outcome):
+            future: Future[Outcome] = Future()
+            future.set_result(begun)
+            return future
+        begun.outcome.add_done_callback(lambda _: self._wake.set())
+        if begun.todo:
+            pixels = begun.photo.width * begun.photo.height
+            self._groups.extend(self._buckets.add(begun, begun.parts, pixels=pixels))
+        else:
+            self._groups.extend(self._buckets.pass_by())
+            self._write(begun)
+        return begun.outcome
+
+    def _attack(self) -> None:
+        """Keep one batch ready for each lane beside the one it works on."""
+        for done in [future for future in self._attacks if future.done()]:
+            self._attacks.remove(done)
+            done.result()
+        while self._groups and len(self._attacks) < 2 * self._crew.lanes:
+            self._attacks.append(self._submit(self._lanes, self._search, self._groups.popleft()))
+
+    def _search(self, group: Sequence[Row[Begun]]) -> None:
+        """Work on a batch, and have those photos written that have all they need."""
+        try:
+            self._steps.search(group)
+        except StoppedError:
+            return
+        except PhotoError as error:
+            for begun in {id(row.owner): row.owner for row in group}.values():
+                self._fail(begun, error)
+            return
+        for row in group:
+            with self._mutex:
+                row.owner.todo -= 1
+                complete = not row.owner.todo and not row.owner.failed
+            if complete:
+                self._write(row.owner)
+
+    def _fail(self, begun: Begun, error: PhotoError) -> None:
+        with self._mutex:
+            already, begun.failed = begun.failed, True
+        if not already:
+            begun.outcome.set_result(self._steps.fail(begun.job, error))
+
+    def _write(self, begun: Begun) -> None:
+        with self._mutex:
+            self._writing += 1
+        self._submit(self._writers, self._finish, begun)
+
+    def _finish(self, begun: Begun) -> None:
+        try:
+            outcome = self._steps.finish(begun)
+        except PhotoError as error:
+            self._fail(begun, error)
+        except BaseException as error:  # raised again where the outcome is asked for
+            begun.outcome.set_exception(error)
+        else:
+            begun.outcome.set_result(outcome)
+        finally:
+            with self._mutex:
+                self._writing -= 1
+
+    def _rest(self) -> Iterator[Outcome]:
+        """End all threads, and yield what they finished meanwhile."""
+        self._readers.shutdown(cancel_futures=True)
+        self._lanes.shutdown(cancel_futures=True)
+        self._writers.shutdown()
+        yield from (future.result() for future in self._order if future.done())
+
+    def _submit(self, pool: ThreadPoolExecutor, work: Callable[[_Item], _Made], item: _Item) -> "Future[_Made]":
+        future = pool.submit(work, item)
+        future.add_done_callback(lambda _: self._wake.set())
+        return future
+
+
+def _pool(name: str, workers: int, threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, f"cloak-{name}", torch.set_num_threads, (threads,))

@@ -1,0 +1,127 @@
+"""Photos are decoded in processes of their own: what takes one down is one failed photo."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from cloak.cloaker import Cloaker
+from cloak.config import FacePolicy, ProtectConfig
+from cloak.decoding import Decoder
+from cloak.errors import PhotoError, TooLargeError, UnreadablePhotoError, UnsupportedPhotoError
+from cloak.image.codec import decode
+from cloak.outcome import Status
+from cloak.pipeline import protect
+from cloak.targets import Job
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="photos are decoded in the same process there")
+EVIL = {"segfault": "Segmentation fault", "bomb": "not enough memory", "exits": "exit code 3"}
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
+
+@pytest.fixture
+def decoder():
+    with Decoder(max_pixels=10_000_000, program="hostile_worker", seconds=4) as decoder:
+        yield decoder
+
+
+def test_photos_are_the_same_as_when_decoded_here(examples, paint, tmp_path):
+    paths = [*examples.iterdir(), paint(tmp_path / "a.webp"), paint(tmp_path / "b.png", mode="RGBA")]
+    with Decoder() as decoder:
+        for path in paths:
+            ours, theirs = decode(path.read_bytes()), decoder.decode(path.read_bytes())
+            assert torch.equal(ours.pixels, theirs.pixels)
+            assert (ours.space, ours.encoding, ours.found) == (theirs.space, theirs.encoding, theirs.found)
+            assert (ours.alpha is None) == (theirs.alpha is None)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [(b"", UnreadablePhotoError), (b"GIF89a" + bytes(20), UnsupportedPhotoError), (b"\xff\xd8\xff", PhotoError)],
+)
+def test_errors_are_the_same_as_when_decoded_here(data, kind):
+    with pytest.raises(kind) as here:
+        decode(data)
+    with Decoder() as decoder, pytest.raises(kind) as there:
+        decoder.decode(data)
+    assert (type(here.value), str(here.value)) == (type(there.value), str(there.value))
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_a_photo_that_takes_the_decoder_down_is_one_failed_photo(decoder, paint, tmp_path, name):
+    with pytest.raises(PhotoError, match=EVIL[name]):
+        decoder.decode(name.encode())
+    assert decoder.decode(paint(tmp_path / "a.png").read_bytes()).width == 48
+
+
+@pytest.mark.parametrize("name", ["endless", "asleep"])
+def test_a_photo_that_never_ends_is_ended(decoder, paint, tmp_path, name):
+    with pytest.raises(UnreadablePhotoError, match=r"not decoded within 4 s|CPU time limit"):
+        decoder.decode(name.encode())
+    assert decoder.decode(paint(tmp_path / "a.png").read_bytes()).width == 48
+
+
+def test_the_limit_on_pixels_holds(paint, tmp_path):
+    with Decoder(max_pixels=100) as decoder, pytest.raises(TooLargeError, match="48 x 32"):
+        decoder.decode(paint(tmp_path / "a.png").read_bytes())
+
+
+def test_a_process_that_was_killed_while_idle_is_replaced(paint, tmp_path):
+    data = paint(tmp_path / "a.png").read_bytes()
+    with Decoder() as decoder:
+        decoder.decode(data)
+        for child in _children():
+            os.kill(child, 9)
+            os.waitpid(child, os.WNOHANG)
+        assert decoder.decode(data).width == 48
+
+
+def _children() -> list[int]:
+    command = ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())]
+    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [int(line.split()[0]) for line in out.splitlines() if "cloak.image.worker" in line]
+
+
+def test_threads_decode_side_by_side(examples):
+    data = {path: path.read_bytes() for path in examples.iterdir()}
+    wrong = []
+    with Decoder() as decoder:
+
+        def work():
+            for _ in range(5):
+                for content in data.values():
+                    if not torch.equal(decoder.decode(content).pixels, decode(content).pixels):
+                        wrong.append(content)
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not wrong
+
+
+def test_the_processes_need_no_pytorch():
+    code = "import sys, cloak.image.worker; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_one_bad_photo_of_an_album_fails_and_the_others_are_written(decoder, paint, tmp_path):
+    for number in range(6):
+        paint(tmp_path / "in" / f"{number}.png")
+    for name in EVIL:
+        (tmp_path / "in" / f"{name}.png").write_bytes(name.encode())
+    jobs = [Job(path, tmp_path / "out" / path.name) for path in sorted((tmp_path / "in").iterdir())]
+    config = ProtectConfig(faces=FacePolicy.NONE, device="cpu")
+    outcomes = list(protect(jobs, config, cloaker=Cloaker(config), decoder=decoder))
+    assert [one.source.name for one in outcomes] == [job.source.name for job in jobs]
+    assert {one.source.stem for one in outcomes if one.status is Status.FAILED} == set(EVIL)
+    assert len(list((tmp_path / "out").iterdir())) == 6
