@@ -136,9 +136,8 @@ def refusal(answer: httpx.Response, message: str) -> CloakError:
     if status in {408, 423, 425, 429} or (status >= 500 and status not in {501, 505}):
         return TransientError(message, after=seconds(answer.headers.get("Retry-After")))
     if answer.is_redirect:
-        return UploadError(
-            f"{message}, to {answer.headers.get('Location', 'somewhere')!r}: use that address if it is right"
-        )
+        elsewhere = answer.headers.get("Location", "somewhere")
+        return UploadError(f"{message}, to {elsewhere!r}: use that address if it is right")
     if status == 413:
         return TransferError(f"{message}: the file is larger than it takes")
     return TransferError(message)

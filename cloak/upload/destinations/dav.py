@@ -1,0 +1,122 @@
+"""The calls that uploads need of a WebDAV server, with errors of ours.
+
+Source: RFC 4918 (WebDAV), RFC 9110 (PUT, HEAD, DELETE).
+"""
+
+from urllib.parse import quote, unquote, urlsplit
+from xml.etree import ElementTree
+
+import httpx
+
+from cloak.errors import TransferError, UploadError
+from cloak.upload.credentials import Secret
+from cloak.upload.destinations import anonymous
+from cloak.upload.destinations.http import Http
+
+_WHAT = b"""<?xml version="1.0"?><propfind xmlns="DAV:"><prop><resourcetype/></prop></propfind>"""
+
+
+class Dav:
+    """A folder on a WebDAV server; paths are relative to it, without a slash at either end.
+
+    Args:
+        root: address of the folder.
+        user: who signs in.
+        password: of the user.
+    """
+
+    def __init__(self, root: str, user: str, password: Secret) -> None:
+        self.root = root
+        self.http = Http(root, httpx.BasicAuth(user, password.reveal()))
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self.http.close()
+
+    def address(self, path: str) -> str:
+        """Return where a file or folder is; with "" for the folder itself."""
+        return f"{self.root}/{quote(path, safe='/')}" if path else f"{self.root}/"
+
+    def make(self, folder: str) -> None:
+        """Make a folder, unless there is one.
+
+        Raises:
+            UploadError: the folder that it is to be in does not exist.
+        """
+        # 405: there is something of that name (RFC 4918, 9.3.1); some servers redirect to the name with a slash then
+        answer = self.http.call("MKCOL", self._folder(folder), "make a folder", accept={301, 405, 409})
+        if answer.status_code == 409:
+            raise UploadError(f"cannot make the folder {self.address(folder)}: the one that it is in does not exist")
+
+    def put(self, path: str, data: bytes, kind: str, headers: dict[str, str]) -> None:
+        """Upload a file, in place of what has its name.
+
+        Args:
+            path: of the file.
+            data: its content.
+            kind: its media type.
+            headers: more of them.
+        """
+        self.http.call("PUT", self.address(path), "upload", content=data, headers={"Content-Type": kind, **headers})
+
+    def size(self, path: str) -> int | None:
+        """Return how many bytes a file has; None if there is none."""
+        # not compressed: Content-Length is to be that of the file
+        headers = {"Accept-Encoding": "identity"}
+        answer = self.http.call("HEAD", self.address(path), "look at a photo", accept={404, 410}, headers=headers)
+        return int(answer.headers.get("Content-Length", 0)) if answer.is_success else None
+
+    def status_for_all(self, path: str) -> int:
+        """Return the status that somebody without an account gets for a file."""
+        return anonymous.status_of(self.address(path), f"ask {self.root} who can read a photo")
+
+    def there(self) -> bool:
+        """Whether there is the folder."""
+        headers = {"Depth": "0", "Content-Type": "application/xml"}
+        answer = self.http.call(
+            "PROPFIND", self._folder(""), "look into the folder", accept={404, 410}, content=_WHAT, headers=headers
+        )
+        return answer.is_success
+
+    def names(self, address: str, *, folders: bool = False) -> list[str]:
+        """Return the names of what is in a folder; [] if there is no such folder.
+
+        Args:
+            address: of the folder.
+            folders: those of folders only.
+
+        Raises:
+            TransferError: the answer is not understood.
+        """
+        headers = {"Depth": "1", "Content-Type": "application/xml"}
+        answer = self.http.call(
+            "PROPFIND", address, "look into a folder", accept={404, 410}, content=_WHAT, headers=headers
+        )
+        if not answer.is_success:
+            return []
+        if b"<!DOCTYPE" in answer.content:  # WebDAV has none, and entities can be made to fill the memory
+            raise TransferError(f"{address} does not speak WebDAV: check the address")
+        try:
+            found = ElementTree.fromstring(answer.content).iterfind("{DAV:}response")  # noqa: S314 -- see above
+            paths = [
+                unquote(urlsplit(one.findtext("{DAV:}href", "")).path).rstrip("/")
+                for one in found
+                if not folders or one.find(".//{DAV:}resourcetype/{DAV:}collection") is not None
+            ]
+        except (ElementTree.ParseError, ValueError) as error:
+            raise TransferError(f"{address} does not speak WebDAV: check the address") from error
+        itself = unquote(urlsplit(address).path).rstrip("/")
+        return [path.rpartition("/")[2] for path in paths if path != itself]
+
+    def delete(self, path: str) -> None:
+        """Delete a file, and see that it is gone.
+
+        Raises:
+            TransferError: it is still there.
+        """
+        self.http.call("DELETE", self.address(path), "delete a photo", accept={404, 410})
+        if self.size(path) is not None:
+            raise TransferError(f"{self.address(path)} is still there after it was deleted")
+
+    def _folder(self, folder: str) -> str:
+        return self.address(folder).rstrip("/") + "/"

@@ -1,0 +1,47 @@
+"""A gate before a real HTTP server: passes on what it is asked, and can be told to fail."""
+
+import http.client
+from urllib.parse import urlsplit
+
+from .loopback import Answer, Cut, Loopback, Request
+
+_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
+
+
+class Gate(Loopback):
+    """Passes requests on.
+
+    Attributes:
+        every: of this many uploads (PUT), the last fails; 0 for none.
+        ways: in which they fail, in turn.
+    """
+
+    def __init__(self, server: str) -> None:
+        super().__init__()
+        self._server = urlsplit(server)
+        self.every = 0
+        self.ways: tuple[Cut | Answer, ...] = (Answer(503), *Cut)
+        self.failed = 0
+        self._uploads = 0
+
+    def answer(self, request: Request) -> Answer:
+        connection = http.client.HTTPConnection(self._server.hostname or "", self._server.port, timeout=30)
+        headers = dict(request.headers.items())
+        if "Destination" in headers:
+            headers["Destination"] = headers["Destination"].replace(self.address, self._server.geturl())
+        connection.request(request.method, request.target, body=request.data, headers=headers)
+        answer = connection.getresponse()
+        data = answer.read()
+        connection.close()
+        kept = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP}
+        if request.method == "HEAD" and answer.getheader("Content-Length"):
+            kept["Content-Length"] = str(answer.getheader("Content-Length"))
+        return Answer(answer.status, data, kept)
+
+    def _due(self, method: str, path: str) -> Cut | Answer | None:
+        if method == "PUT" and self.every:
+            self._uploads += 1
+            if self._uploads % self.every == 0:
+                self.failed += 1
+                return self.ways[self.failed % len(self.ways)]
+        return super()._due(method, path)
