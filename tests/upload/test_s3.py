@@ -360,8 +360,8 @@ def test_handles_hold_neither_signatures_nor_keys(gated: S3) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"endpoint": "http://s3.example.org"}, "https://"),
-        ({"endpoint": "https://me:hunter2@s3.example.org"}, "user name"),
+        ({"endpoint": "http://s3.example.org"}, "unencrypted"),
+        ({"endpoint": "https://me:hunter2@s3.example.org"}, "a user or a password"),
         ({"bucket": ""}, "bucket"),
         ({"bucket": "a/b"}, "bucket"),
         ({"addressing": "sideways"}, "auto, path, virtual"),

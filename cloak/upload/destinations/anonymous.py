@@ -2,22 +2,26 @@
 
 import httpx
 
-from cloak.errors import TransientError, UntrustedError
+from cloak.errors import TransientError
+from cloak.upload.destinations.http import unreachable
 
 
-def status_of(address: str) -> int:
+def status_of(address: str, doing: str) -> int:
     """Return the status of a request without any credentials; the answer's body is not read.
 
+    Args:
+        address: whole; may give access by itself, so no error shows it.
+        doing: what for, in people's words.
+
     Raises:
-        TransientError: there was no answer.
+        TransientError: there was no answer, or one that says neither yes nor no.
         UntrustedError: the server is not proven to be who it should be.
     """
     try:
-        with httpx.stream(
-            "GET", address, timeout=60, follow_redirects=True, headers={"Range": "bytes=0-0"}
-        ) as response:
-            return response.status_code
-    except httpx.HTTPError as error:  # its text may hold the address, which may give access by itself
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            raise UntrustedError("the certificate of the server that shows the photo is not to be trusted") from None
-        raise TransientError(f"cannot see what others see: the connection failed ({type(error).__name__})") from None
+        with httpx.stream("GET", address, timeout=60, headers={"Range": "bytes=0-0"}) as answer:
+            status = answer.status_code
+    except httpx.HTTPError as error:
+        raise unreachable(error, f"cannot {doing}") from None
+    if status in {408, 429} or status >= 500:
+        raise TransientError(f"cannot {doing}: somebody without an account gets the answer {status}")
+    return status

@@ -126,10 +126,7 @@ class Account:
         Raises:
             TransientError: the answer says neither yes nor no.
         """
-        status = anonymous.status_of(f"{self._server}/api/v1/statuses/{number}")
-        if status in {408, 429} or status >= 500:
-            raise TransientError(f"{self._server} answered {status} when asked who sees a post")
-        return status < 400
+        return anonymous.status_of(f"{self._server}/api/v1/statuses/{number}", "see who sees a post") < 400
 
     def delete(self, number: str, pictures: list[str]) -> None:
         """Delete a post and its pictures, and wait until they are gone.
@@ -167,5 +164,6 @@ class Account:
     def _left(self, number: str, pictures: list[str]) -> str | None:
         if self.post(number) is not None:
             return f"post {number}"
-        gone = all(anonymous.status_of(picture) in {401, 403, 404, 410} for picture in pictures)
+        asked = (anonymous.status_of(picture, "see whether a picture is gone") for picture in pictures)
+        gone = all(status in {401, 403, 404, 410} for status in asked)
         return None if gone else f"the picture of post {number}, which servers before 4.4 keep for a day,"

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import requests
 from mastodon import (
@@ -15,6 +14,7 @@ from mastodon import (
 )
 
 from cloak.errors import CloakError, CredentialsError, TransferError, TransientError, UntrustedError, UploadError
+from cloak.upload.destinations.http import seconds
 
 
 class Session(requests.Session):
@@ -26,7 +26,8 @@ class Session(requests.Session):
         self.hooks["response"].append(self._remember)
 
     def _remember(self, response: requests.Response, *_: object, **__: object) -> None:
-        self.after = _seconds(response.headers.get("Retry-After"), response.headers.get("X-RateLimit-Reset"))
+        said = seconds(response.headers.get("Retry-After"))
+        self.after = _reset(response.headers.get("X-RateLimit-Reset")) if said is None else said
 
 
 @contextmanager
@@ -85,15 +86,9 @@ def _parts(error: MastodonAPIError) -> tuple[int, str]:
     return 0, ""
 
 
-def _seconds(retry: str | None, reset: str | None) -> float | None:
-    """How long to wait, by the standard header or by Mastodon's, a time in ISO 8601."""
+def _reset(time: str | None) -> float | None:
+    """How long to wait by Mastodon's own header, a time in ISO 8601."""
     try:
-        if retry:
-            return float(retry) if retry.isdigit() else _until(parsedate_to_datetime(retry))
-        return _until(datetime.fromisoformat(reset)) if reset else None
-    except ValueError:
+        return max(0.0, (datetime.fromisoformat(time) - datetime.now(UTC)).total_seconds()) if time else None
+    except (ValueError, TypeError):  # no date, or one without a time zone
         return None
-
-
-def _until(time: datetime) -> float:
-    return max(0.0, (time - datetime.now(UTC)).total_seconds())

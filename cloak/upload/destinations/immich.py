@@ -6,9 +6,8 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
-from urllib.parse import urlsplit
 
-from cloak.errors import AudienceError, CloakError, ConfigError, MissingExtraError, TransferError, UploadError
+from cloak.errors import AudienceError, CloakError, MissingExtraError, TransferError, UploadError
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
 
@@ -22,18 +21,14 @@ _PATIENCE = 30.0
 """Seconds to wait until the server has deleted a picture."""
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_OURS = re.compile(r"[0-9a-f]{32}\.[a-z0-9]+")
-"""Names that uploads of this package have, and hardly anything else."""
-
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Immich:
     """Puts pictures into the archive of an Immich server, version 2 or 3: partners see a timeline, but no archive.
 
     A link has a random password and an end, and shows neither metadata nor a way to download. All of that is read
-    back. The server keeps one of pictures with the same content: a second upload of one of ours gets the handle of the
-    first, and of any other is refused. A handle is ``USER/PICTURE`` or ``USER/PICTURE/LINK``.
+    back. The server keeps one of pictures with the same content, so that a second upload is refused: whose it would be
+    to delete, nobody could tell. A handle is ``USER/PICTURE`` or ``USER/PICTURE/LINK``.
     """
 
     KIND: ClassVar[str] = "immich"
@@ -50,10 +45,11 @@ class Immich:
     def open(cls, settings: Mapping[str, str], credentials: Credentials) -> Self:
         """Make one from the server's address and an API key."""
         try:
+            from cloak.upload.destinations.http import base  # noqa: PLC0415 -- of an extra
             from cloak.upload.destinations.immich_api import Server  # noqa: PLC0415 -- of an extra
         except ImportError as error:
             raise MissingExtraError("uploads to Immich", "upload") from error
-        return cls(Server(_address(settings.get("server", "")), credentials.need("api-key")))
+        return cls(Server(base(settings.get("server", "")).removesuffix("/api"), credentials.need("api-key")))
 
     def check(self, wish: Wish) -> None:
         """See that the server is of a version that is known, and the key good for what is to be done."""
@@ -79,7 +75,10 @@ class Immich:
             self.delete(earlier)
         number, there = self._server.upload(item.name, item.file.data, f"image/{item.file.container}")
         if there:
-            self._adopt(number)
+            raise TransferError(
+                f"{self._server.address} has this very picture already ({number}), and keeps only one of each: delete "
+                "that one first, from the trash as well"
+            )
         try:
             self._check_asset(number, item)
             if item.alt:
@@ -88,8 +87,7 @@ class Immich:
                 self._into_album(album, wish.album, number)
             return self._link(number, wish) if wish.audience is Audience.LINK else self._seen(number)
         except CloakError as error:
-            if not there:
-                self._take_back(number, error)
+            self._take_back(number, error)
             raise
 
     def find(self, name: str) -> str | None:
@@ -128,15 +126,6 @@ class Immich:
     def close(self) -> None:
         """Let go of connections."""
         self._server.close()
-
-    def _adopt(self, number: str) -> None:
-        """Take a picture that is there already as ours, if it is."""
-        asset = self._server.asset(number)
-        if asset is None or asset["isTrashed"] or not _OURS.fullmatch(asset["originalFileName"]):
-            raise TransferError(
-                f"{self._server.address} has this very picture already ({number}), in the trash or from elsewhere, and "
-                "keeps only one: delete that one first"
-            )
 
     def _check_asset(self, number: str, item: Item) -> None:
         asset = self._server.asset(number)
@@ -230,12 +219,3 @@ def _as_asked(link: Mapping[str, Any], password: str, ends: datetime) -> bool:
 
 def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-
-
-def _address(address: str) -> str:
-    parts = urlsplit(address)
-    if parts.username or parts.password:
-        raise ConfigError("the server's address holds a user name or password: leave them out")
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        return address.rstrip("/").removesuffix("/api")
-    raise ConfigError(f"the server's address must start with https://, got {address!r}")

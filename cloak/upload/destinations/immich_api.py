@@ -5,16 +5,17 @@ Source: the API documentation (OpenAPI) of Immich 2.7 and 3.0; where they differ
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 import httpx
 
-from cloak.errors import CloakError, CredentialsError, TransferError, TransientError, UntrustedError, UploadError
+from cloak.errors import CredentialsError, TransferError, UploadError
 from cloak.upload.credentials import Secret
 from cloak.upload.destinations import anonymous
+from cloak.upload.destinations.http import Http
 
 DEVICE = "photo-cloak"
 """What uploads say they come from, in versions that ask."""
@@ -28,15 +29,12 @@ class Server:
 
     def __init__(self, address: str, key: Secret) -> None:
         self.address = address
-        self._client = httpx.Client(
-            base_url=f"{address}/api/",
-            headers={"x-api-key": key.reveal(), "Accept": "application/json", "User-Agent": "photo-cloak"},
-            timeout=httpx.Timeout(60, connect=10),
-        )
+        headers = {"x-api-key": key.reveal(), "Accept": "application/json"}
+        self._http = Http(address, words=_words, headers=headers)
 
     def close(self) -> None:
         """Let go of connections."""
-        self._client.close()
+        self._http.close()
 
     @cached_property
     def version(self) -> tuple[int, int]:
@@ -141,10 +139,7 @@ class Server:
         Raises:
             TransientError: the answer says neither yes nor no.
         """
-        status = anonymous.status_of(f"{self.address}/api/{path}")
-        if status in {408, 429} or status >= 500:
-            raise TransientError(f"{self.address} answered {status} when asked who sees a picture")
-        return status in {401, 403}
+        return anonymous.status_of(f"{self.address}/api/{path}", "see who sees a picture") in {401, 403}
 
     def _get(self, path: str, doing: str) -> Mapping[str, Any] | None:
         answer = self._call("GET", path, doing, gone=True)
@@ -163,48 +158,25 @@ class Server:
             gone: whether it is well that there is nothing.
             options: of `httpx.Client.request`.
         """
-        doing = f"cannot {doing} on {self.address}"
+        accept = _GONE if gone else ()
         try:
-            answer = self._client.request(method, path, **options)
-        except httpx.HTTPError as error:
-            raise _unreachable(error, doing) from error
-        if answer.is_success or (gone and answer.status_code in _GONE):
-            return answer
-        raise _refusal(answer, doing)
+            return self._http.call(method, f"{self.address}/api/{path}", doing, accept=accept, **options)
+        except CredentialsError as error:
+            raise CredentialsError(
+                f"{error}; make a new API key, for user.read, asset.read, asset.upload, asset.update and asset.delete, "
+                "with album.read, album.create and albumAsset.create for albums and sharedLink.read, sharedLink.create "
+                "and sharedLink.delete for links"
+            ) from error
+        except TransferError as error:
+            if "quota" in str(error).lower():
+                raise UploadError(f"{error}: delete something there") from error
+            raise
 
 
-def words(json: Sequence[str] | str) -> str:
+def _words(answer: httpx.Response) -> str:
     """Return the server's words for an error, which may be several."""
-    return json if isinstance(json, str) else "; ".join(map(str, json))
-
-
-def _unreachable(error: httpx.HTTPError, doing: str) -> CloakError:
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return UntrustedError(
-            f"{doing}: the server's certificate does not prove who it is: check the address, and the date of "
-            "this computer"
-        )
-    return TransientError(f"{doing}: the connection failed ({type(error).__name__})")
-
-
-def _refusal(answer: httpx.Response, doing: str) -> CloakError:
-    status = answer.status_code
     try:
-        said = f" ({words(answer.json()['message'])})"
+        said = answer.json()["message"]
     except (ValueError, KeyError, TypeError):
-        said = ""
-    message = f"{doing}: the server answered {status}{said}"
-    if status in {401, 403}:
-        return CredentialsError(
-            f"{message}: make a new API key, for user.read, asset.read, asset.upload, asset.update and asset.delete, "
-            "with album.read, album.create and albumAsset.create for albums and sharedLink.read, sharedLink.create and "
-            "sharedLink.delete for links"
-        )
-    if status == 507 or (status == 400 and "quota" in said.lower()):
-        return UploadError(f"{message}: it is full: delete something there")
-    if status in {408, 429} or status >= 500:
-        retry = answer.headers.get("Retry-After", "")
-        return TransientError(message, after=float(retry) if retry.isdigit() else None)
-    if status in {301, 302, 307, 308}:
-        return UploadError(f"{message}, to {answer.headers.get('Location', 'somewhere')!r}: use that address")
-    return TransferError(message)
+        return ""
+    return said if isinstance(said, str) else "; ".join(map(str, said))

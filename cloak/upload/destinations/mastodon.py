@@ -7,12 +7,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Self
-from urllib.parse import urlsplit
 
 from cloak.errors import (
     AudienceError,
     CloakError,
-    ConfigError,
     MissingExtraError,
     TransferError,
     TransientError,
@@ -30,7 +28,6 @@ _VISIBILITIES = {
     "unlisted": Audience.PUBLIC,
     "public": Audience.PUBLIC,
 }
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Mastodon:
@@ -57,13 +54,16 @@ class Mastodon:
         """Make one from the server's address and an access token."""
         try:
             from cloak.upload.destinations.fediverse import Account  # noqa: PLC0415 -- of an extra
+            from cloak.upload.destinations.http import base  # noqa: PLC0415 -- of an extra
         except ImportError as error:
             raise MissingExtraError("uploads to Mastodon and Pixelfed", "upload") from error
-        return cls(Account(_server(settings.get("server", "")), credentials.need("access-token")))
+        return cls(Account(base(settings.get("server", "")), credentials.need("access-token")))
 
     def check(self, wish: Wish) -> None:
         """See that the token is good for all that is to be done, and the audience is there."""
         self._visibility(wish)
+        if wish.album:
+            raise UploadError(f"{self.KIND} has no albums: leave out --album, whose name would be in the post")
         try:
             self._account.check()
         except TransferError as error:
@@ -178,12 +178,3 @@ class Mastodon:
 def _mark(name: str) -> str:
     """Return the letters by which a post is found again; from a random name, they say nothing either."""
     return hashlib.sha256(name.encode()).hexdigest()[:10]
-
-
-def _server(address: str) -> str:
-    parts = urlsplit(address)
-    if parts.username or parts.password:
-        raise ConfigError("the server's address holds a user name or password: leave them out")
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        return address.rstrip("/")
-    raise ConfigError(f"the server's address must start with https://, got {address!r}")

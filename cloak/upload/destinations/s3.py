@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
-from urllib.parse import urlsplit
 
 from cloak.errors import (
     AudienceError,
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from cloak.upload.destinations.s3_bucket import Bucket
 
 _UNTIL = "?link-until="
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _STYLES = ("auto", "path", "virtual")
 
 
@@ -60,11 +58,12 @@ class S3:
     def open(cls, settings: Mapping[str, str], credentials: Credentials) -> Self:
         """Make one from bucket, endpoint and keys; without keys, from what the AWS tools use."""
         try:
+            from cloak.upload.destinations.http import base  # noqa: PLC0415 -- of an extra
             from cloak.upload.destinations.s3_bucket import Access, Bucket  # noqa: PLC0415 -- of an extra
         except ImportError as error:
             raise MissingExtraError("uploads to S3", "upload") from error
         access = Access(
-            endpoint=_endpoint(settings.get("endpoint", "")),
+            endpoint=base(settings["endpoint"]) if settings.get("endpoint") else None,
             region=settings.get("region") or ("us-east-1" if settings.get("endpoint") else None),
             profile=settings.get("profile") or None,
             keys=_keys(credentials),
@@ -191,17 +190,6 @@ def _name(bucket: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}", bucket):
         raise ConfigError(f"a bucket has a name of letters, digits, dots and hyphens, got {bucket!r}")
     return bucket
-
-
-def _endpoint(address: str) -> str | None:
-    if not address:
-        return None
-    parts = urlsplit(address)
-    if parts.username or parts.password:
-        raise ConfigError("the endpoint holds a user name or password: leave them out, they have settings of their own")
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        return address
-    raise ConfigError(f"the endpoint must start with https://, got {address!r}: without TLS, others see the photos")
 
 
 def _keys(credentials: Credentials) -> tuple[str, str] | None:

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 from botocore.client import BaseClient
 
-from cloak.errors import AudienceError, TransientError, UploadError
+from cloak.errors import AudienceError, UploadError
+from cloak.upload.destinations import anonymous
 
 LONGEST = timedelta(days=7)
 """The most that signature version 4 allows."""
@@ -45,15 +45,6 @@ def ends(link: str) -> datetime:
     query = parse_qs(urlsplit(link).query)
     began = datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     return began + timedelta(seconds=int(query["X-Amz-Expires"][0]))
-
-
-def opened(link: str) -> int:
-    """Return the status of a request for a link by somebody without an account."""
-    try:
-        with httpx.stream("GET", link, timeout=60) as response:
-            return response.status_code
-    except httpx.TransportError as error:  # its text may hold the link
-        raise TransientError(f"cannot try the link: the connection failed ({type(error).__name__})") from None
 
 
 def check_clock(date: str | None) -> timedelta:
@@ -95,10 +86,8 @@ def check_ends(client: BaseClient, bucket: str, key: str, behind: timedelta) -> 
     link, end = presign(client, bucket, key, datetime.now(UTC) + timedelta(seconds=1.5))
     left = end + max(behind, timedelta()) + timedelta(seconds=2) - datetime.now(UTC)
     time.sleep(max(0.0, left.total_seconds()))
-    status = opened(link)
+    status = anonymous.status_of(link, "see whether links end")
     if status < 400:
         raise AudienceError(
             f"the server still opens a link that has ended (status {status}): links would be for ever; leave out --link"
         )
-    if status in {408, 429} or status >= 500:
-        raise TransientError(f"the server answered {status} to a link that has ended")
