@@ -21,6 +21,8 @@ COMMANDS = {
     "request": ("cloak.cli.request", "Draft a GDPR letter to a face-search company."),
     "strip": ("cloak.cli.strip", "Strip what photos' files say about you; the pictures stay as they are."),
     "train": ("cloak.cli.train", "Train a network that makes cloaks in one pass."),
+    "upload": ("cloak.cli.upload", "Protect photos and upload them, private by default and for a time."),
+    "uploads": ("cloak.cli.uploads", "Show and delete what you uploaded."),
     "watch": ("cloak.cli.watch", "Protect the photos that appear in a folder."),
 }
 """Module, in which the command has its own name, and one line of help."""
