@@ -94,6 +94,8 @@ class Decoder:
             process.close()
             if isinstance(error, _DownError):
                 raise UnreadablePhotoError(str(error)) from None
+            if isinstance(error, OSError):  # the memory that both processes see is full, or may not be as large
+                raise TooLargeError(f"cannot be handed to its decoder: {error.strerror}") from error
             raise
         self._idle.put(process)
         return photo

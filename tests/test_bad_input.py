@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from cloak.manifest import OURS
+
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no such files")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 STRIP = ("--faces", "none")
@@ -21,8 +23,9 @@ def out(tmp_path: Path) -> Path:
 
 
 def _files(folder: Path) -> list[str]:
-    """All files below a folder, hidden and temporary ones too."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    """All files below a folder, hidden and temporary ones too, but for the manifest."""
+    found = (path for path in folder.rglob("*") if not path.is_dir() and path.name not in OURS)
+    return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
 def _refused(cloak, path: Path, out: Path, reason: str, *options: str) -> None:

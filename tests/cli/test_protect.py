@@ -73,7 +73,7 @@ def test_quiet_prints_failures_only(cloak, paint, tmp_path):
 def test_every_format_can_be_asked_for(cloak, paint, tmp_path, format_):
     out = tmp_path / "out"
     assert cloak("protect", paint(tmp_path / "a.tiff"), "-o", out, "--format", format_, "--faces", "none").code == 0
-    (path,) = out.iterdir()
+    (path,) = out.glob("[!.]*")
     photo = decode(path.read_bytes())
     assert (photo.encoding.container, photo.width, photo.height) == (format_, 48, 32)
 
@@ -81,7 +81,7 @@ def test_every_format_can_be_asked_for(cloak, paint, tmp_path, format_):
 def test_random_names_are_given_in_one_folder_and_told_to_the_owner(cloak, paint, tmp_path):
     path = paint(tmp_path / "in" / "Anna" / "IMG_1.JPG", format="jpeg")
     result = cloak("protect", tmp_path / "in", "-o", tmp_path / "out", "--names", "random", "--json", "--faces", "none")
-    (written,) = (tmp_path / "out").iterdir()
+    (written,) = (tmp_path / "out").glob("[!.]*")
     (photo,) = json.loads(result.out)["photos"]
     assert (photo["source"], photo["target"]) == (str(path), str(written))
 
