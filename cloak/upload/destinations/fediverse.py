@@ -53,8 +53,8 @@ class Account:
         for _ in self.posts(1):
             break
 
-    def send(self, data: bytes, kind: str, name: str, alt: str) -> str:
-        """Upload a picture and wait until the server is done with it.
+    def send(self, data: bytes, kind: str, name: str, alt: str) -> tuple[str, bool]:
+        """Upload a picture.
 
         Args:
             data: the file.
@@ -63,17 +63,25 @@ class Account:
             alt: what it shows.
 
         Returns:
-            its number, for `publish`.
+            its number, and whether the server is done with it.
         """
         with translated(f"send a picture to {self._server}", self._session):
             media = self._client.media_post(data, kind, description=alt or None, file_name=name)
-            number, end = str(media["id"]), time.monotonic() + _PATIENCE
-            while not media["url"]:
+        return str(media["id"]), bool(media["url"])
+
+    def wait(self, media: str) -> None:
+        """Wait until the server is done with a picture.
+
+        Raises:
+            TransientError: it takes too long.
+            TransferError: the server does not take it.
+        """
+        end = time.monotonic() + _PATIENCE
+        with translated(f"have a picture processed on {self._server}", self._session):
+            while not self._client.media(media)["url"]:
                 if time.monotonic() > end:
                     raise TransientError(f"{self._server} did not process the picture within {_PATIENCE:.0f} s")
                 time.sleep(0.5)
-                media = self._client.media(number)
-        return number
 
     def publish(self, text: str, media: str, visibility: str, key: str) -> Mapping[str, Any]:
         """Post a picture; with the key of an earlier post, that one is returned.

@@ -75,9 +75,11 @@ class Mastodon:
         mark = _mark(item.name)
         for earlier in self._marked(mark, pages=1):
             self.delete(self._handle(earlier))
-        media = self._account.send(item.file.data, f"image/{item.file.container}", item.name, item.alt)
+        media, ready = self._account.send(item.file.data, f"image/{item.file.container}", item.name, item.alt)
         post = None
         try:
+            if not ready:
+                self._account.wait(media)
             post = self._post(mark, media, visibility, item)
             placed = self._placed(post, wish)
         except CloakError as error:
