@@ -1,0 +1,251 @@
+"""SFTP: files that only their owner on the server may read."""
+
+import secrets
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from cloak.errors import (
+    AudienceError,
+    CloakError,
+    ConfigError,
+    MissingExtraError,
+    TransferError,
+    TransientError,
+    UploadError,
+)
+from cloak.upload.credentials import Credentials
+from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
+from cloak.upload.names import folder_name
+
+if TYPE_CHECKING:
+    import paramiko
+
+    from cloak.upload.destinations.ssh import Login
+
+_OTHERS = 0o077
+"""Permissions of everybody but the owner."""
+
+
+class Sftp:
+    """Puts files of mode 0600 into a folder; `--public` makes them 0644. Folders that it makes are 0700.
+
+    The audience is read back from the file's mode. A file is written under a hidden name, which says whose it is, gets
+    its mode before its first byte, and its own name when all of it is there. A handle is
+    ``sftp://user@host:port/folder/file``.
+    """
+
+    KIND: ClassVar[str] = "sftp"
+    SETTINGS: ClassVar[tuple[Setting, ...]] = (
+        Setting(name="host", question="Server, or its name in ~/.ssh/config"),
+        Setting(name="path", question="Folder on the server", default="cloak"),
+        Setting(name="user", question="User, empty for that of ~/.ssh/config", default=""),
+        Setting(name="port", question="Port, empty for that of ~/.ssh/config", default=""),
+        Setting(name="key", question="File of the private key, empty for the usual ones", default=""),
+        Setting(name="known-hosts", question="File of the keys of servers, empty for the usual ones", default=""),
+        Setting(name="password", question="Password, empty for keys", default="", secret=True),
+        Setting(name="passphrase", question="Passphrase of the private key, empty for none", default="", secret=True),
+    )
+    AUDIENCES: ClassVar[tuple[Audience, ...]] = (Audience.OWNER, Audience.PUBLIC)
+
+    def __init__(self, login: "Login", root: str) -> None:
+        self._login = login
+        self._root = root
+        self._start = f"sftp://{login.user or ''}@{login.host}:{login.port}/{root}/"
+        self._ssh: paramiko.SSHClient | None = None
+        self._sftp: paramiko.SFTPClient | None = None
+
+    @classmethod
+    def open(cls, settings: Mapping[str, str], credentials: Credentials) -> Self:
+        """Make one from host and folder; the rest is what ~/.ssh says."""
+        try:
+            from cloak.upload.destinations.ssh import login  # noqa: PLC0415 -- of an extra
+        except ImportError as error:
+            raise MissingExtraError("uploads by SFTP", "upload") from error
+        host, root = settings.get("host", ""), settings.get("path", "").rstrip("/")
+        if not host or host.startswith("-") or any(letter.isspace() or letter in "/@" for letter in host):
+            raise ConfigError(f"an SFTP server is like example.org, got {host!r}")
+        if not root or root.startswith("~") or ".." in root.split("/"):
+            raise ConfigError(f"a folder on the server is like photos/cloak or /srv/photos, got {root!r}")
+        where = login(
+            host,
+            port=settings.get("port", ""),
+            user=settings.get("user", ""),
+            key=settings.get("key", ""),
+            known_hosts=settings.get("known-hosts", ""),
+            password=credentials.get("password"),
+            passphrase=credentials.get("passphrase"),
+        )
+        return cls(where, root)
+
+    def check(self, wish: Wish) -> None:
+        """Sign in, make the folder, put a file of no meaning into it, see who may read that, and delete it."""
+        probe = f"{self._root}/.{secrets.token_hex(16)}.part"
+        try:
+            with self._session("write") as sftp:
+                self._make(sftp, self._root, wish)
+                self._write(sftp, probe, b"cloak", wish)
+                audience = _audience(sftp.lstat(probe).st_mode)
+                sftp.remove(probe)
+        except TransferError as error:
+            raise UploadError(f"{error}: check host, folder and network") from error
+        self._refuse_wider(audience, wish, "nothing was uploaded")
+
+    def put(self, item: Item, wish: Wish) -> Placed:
+        """Upload one file, whole or not at all, and read its mode back."""
+        folder = f"{self._root}/{folder_name(wish.album)}" if wish.album else self._root
+        path = f"{folder}/{item.name}"
+        try:
+            with self._session("upload") as sftp:
+                self._make(sftp, folder, wish)
+                self._write(sftp, _part(path), item.file.data, wish)
+                _rename(sftp, _part(path), path)
+            placed = self.look(self._handle(path))
+            if placed is None:
+                raise TransferError(f"{self._handle(path)} was uploaded, and is gone again")
+            self._refuse_wider(placed.audience, wish, "the photo was deleted again")
+        except CloakError as error:
+            self._take_back(path, error)
+            raise
+        return placed
+
+    def find(self, name: str) -> str | None:
+        """Return the handle of a file of this name, whole or in part, in the folder or in an album's."""
+        with self._session("look into the folder") as sftp:
+            entries = sftp.listdir_attr(self._root) if _mode(sftp, self._root) is not None else []
+            albums = [f"{self._root}/{one.filename}" for one in entries if stat.S_ISDIR(one.st_mode or 0)]
+            for folder in (self._root, *albums):
+                path = f"{folder}/{name}"
+                if _mode(sftp, path) is not None or _mode(sftp, _part(path)) is not None:
+                    return self._handle(path)
+        return None
+
+    def look(self, handle: str) -> Placed | None:
+        """Return who may read a file now; None if it is gone."""
+        path = self._path(handle)
+        with self._session("look at a photo") as sftp:
+            for each in (path, _part(path)):
+                mode = _mode(sftp, each)
+                if mode is not None:
+                    return Placed(handle=handle, audience=_audience(mode), link=handle)
+            self._refuse_missing_root(sftp)
+        return None
+
+    def delete(self, handle: str) -> None:
+        """Delete a file, what is left of an interrupted upload of it, and its album if that is empty then."""
+        path = self._path(handle)
+        with self._session("delete a photo") as sftp:
+            self._refuse_missing_root(sftp)
+            for each in (path, _part(path)):
+                with suppress(FileNotFoundError):
+                    sftp.remove(each)
+                if _mode(sftp, each) is not None:
+                    raise TransferError(f"{self._handle(each)} is still there after it was deleted")
+            folder = path.rpartition("/")[0]
+            if folder != self._root and _mode(sftp, folder) is not None and not sftp.listdir(folder):
+                with suppress(OSError):  # something came into it
+                    sftp.rmdir(folder)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._ssh is not None:
+            self._ssh.close()
+        self._ssh = self._sftp = None
+
+    @contextmanager
+    def _session(self, doing: str) -> "Iterator[paramiko.SFTPClient]":
+        """Yield the connection, a new one if there is none, and let go of one that broke."""
+        from cloak.upload.destinations import ssh  # noqa: PLC0415 -- of an extra
+
+        try:
+            with ssh.translated(f"{doing} on {self._login.host}"):
+                if self._sftp is None:
+                    self._ssh = ssh.connect(self._login)
+                    self._sftp = self._ssh.open_sftp()
+                    self._sftp.get_channel().settimeout(60)
+                yield self._sftp
+        except TransientError:
+            self.close()
+            raise
+
+    def _make(self, sftp: "paramiko.SFTPClient", folder: str, wish: Wish) -> None:
+        """Make a folder and those that it is in, unless they are there."""
+        mode = 0o755 if wish.audience is Audience.PUBLIC else 0o700
+        parts = folder.split("/")
+        for each in ("/".join(parts[:end]) for end in range(1, len(parts) + 1)):
+            if each and _mode(sftp, each) is None:
+                try:
+                    sftp.mkdir(each, mode)
+                except OSError:
+                    if _mode(sftp, each) is None:  # nobody was quicker
+                        raise
+
+    def _write(self, sftp: "paramiko.SFTPClient", path: str, data: bytes, wish: Wish) -> None:
+        """Write a file, which has its mode before its first byte, and see that all of it arrived."""
+        with sftp.open(path, "wb") as file:
+            file.chmod(0o644 if wish.audience is Audience.PUBLIC else 0o600)
+            file.set_pipelined(pipelined=True)
+            file.write(data)
+        size = sftp.lstat(path).st_size
+        if size != len(data):
+            raise TransferError(f"{self._handle(path)} has {size or 0:,} bytes after {len(data):,} were uploaded")
+
+    def _take_back(self, path: str, error: CloakError) -> None:
+        """Delete what was not placed as wished, or in part."""
+        try:
+            self.delete(self._handle(path))
+        except CloakError as second:
+            error.args = (f"{error}; {self._handle(path)} may still be there, whole or in part: {second}",)
+
+    def _refuse_wider(self, audience: Audience, wish: Wish, done: str) -> None:
+        if audience.wider_than(wish.audience):
+            raise AudienceError(
+                f"others on {self._login.host} may read what is put into {self._root}, which keeps no permissions: "
+                f"{done}; choose another folder, or pass --public if they may"
+            )
+
+    def _refuse_missing_root(self, sftp: "paramiko.SFTPClient") -> None:
+        """A disk that is not mounted has not deleted anything."""
+        if _mode(sftp, self._root) is None:
+            raise TransferError(f"there is no folder {self._root} on {self._login.host}: is its disk connected there?")
+
+    def _handle(self, path: str) -> str:
+        return self._start + path.removeprefix(f"{self._root}/")
+
+    def _path(self, handle: str) -> str:
+        name = handle.removeprefix(self._start)
+        if not handle.startswith(self._start) or not name or ".." in name.split("/"):
+            raise TransferError(f"{handle!r} is not in {self._start}: set the destination to the folder that it is in")
+        return f"{self._root}/{name}"
+
+
+def _part(path: str) -> str:
+    """Return the name of a file that is not whole yet."""
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/.cloak-{name}.part"
+
+
+def _mode(sftp: "paramiko.SFTPClient", path: str) -> int | None:
+    """Return the mode of a file, 0o777 where the server does not tell; None if there is no file."""
+    try:
+        mode = sftp.lstat(path).st_mode
+    except FileNotFoundError:
+        return None
+    return 0o777 if mode is None else mode
+
+
+def _audience(mode: int | None) -> Audience:
+    return Audience.PUBLIC if mode is None or stat.S_IMODE(mode) & _OTHERS else Audience.OWNER
+
+
+def _rename(sftp: "paramiko.SFTPClient", old: str, new: str) -> None:
+    """Rename a file, in place of what has the new name."""
+    try:
+        sftp.posix_rename(old, new)
+    except FileNotFoundError:
+        raise
+    except OSError:  # servers without OpenSSH's extension
+        with suppress(FileNotFoundError):
+            sftp.remove(new)
+        sftp.rename(old, new)
