@@ -143,8 +143,7 @@ class Album(Sink):
         with self._mutex:  # two copies of one original have two files
             known = (entry for entry in self._manifest.of_source(source) if entry.target not in self._claimed)
             entry = next((entry for entry in known if entry.path.suffix == job.target.suffix), None)
-            if entry:
-                self._claimed.add(entry.target)
+            self._claimed.add(entry.target if entry else os.fsencode(self._relative(job)))
             return entry
 
     def _is_done(self, entry: Entry, source: bytes) -> bool:
