@@ -99,21 +99,19 @@ class Account:
                 return self._publish(text, media, visibility, f"{key}-{media}")
 
     def _publish(self, text: str, media: str, visibility: str, key: str) -> Mapping[str, Any]:
-        post: Mapping[str, Any] = self._client.status_post(
-            text, media_ids=[media], visibility=visibility, idempotency_key=key
+        return self._whole(
+            self._client.status_post(text, media_ids=[media], visibility=visibility, idempotency_key=key)
         )
-        return post
 
     def post(self, number: str) -> Mapping[str, Any] | None:
         """Return a post; None if there is none."""
         with translated(f"look at a post on {self._server}", self._session):
             try:
-                post: Mapping[str, Any] = self._client.status(number)
+                return self._whole(self._client.status(number))
             except mastodon.MastodonAPIError as error:
                 if status_of(error) in {404, 410}:
                     return None
                 raise
-        return post
 
     def posts(self, pages: int) -> Iterator[Mapping[str, Any]]:
         """Yield the account's posts that have pictures, the newest first."""
@@ -175,3 +173,9 @@ class Account:
         asked = (anonymous.status_of(picture, "see whether a picture is gone") for picture in pictures)
         gone = all(status in {401, 403, 404, 410} for status in asked)
         return None if gone else f"the picture of post {number}, which servers before 4.4 keep for a day,"
+
+    def _whole(self, post: Mapping[str, Any]) -> Mapping[str, Any]:
+        missing = [name for name in ("id", "visibility", "url", "media_attachments") if post.get(name) is None]
+        if missing:
+            raise TransferError(f"{self._server} does not say of a post: {', '.join(missing)}; is that its address?")
+        return post

@@ -48,6 +48,8 @@ def translated(doing: str, session: Session) -> Iterator[None]:
         raise _answer(error, doing, session.after) from error
     except (MastodonIllegalArgumentError, MastodonError) as error:
         raise TransferError(f"cannot {doing}: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise TransferError(f"cannot {doing}: the answer is not like Mastodon's: is that its address?") from error
 
 
 def _unreachable(error: MastodonNetworkError, doing: str) -> CloakError:

@@ -39,13 +39,13 @@ class Server:
     @cached_property
     def version(self) -> tuple[int, int]:
         """Major and minor number of the server's version."""
-        said = self._call("GET", "server/version", "ask for the version").json()
+        said = self._told("GET", "server/version", "ask for the version", ("major", "minor"))
         return int(said["major"]), int(said["minor"])
 
     @cached_property
     def user(self) -> str:
         """Number of the user whose key it is."""
-        return str(self._call("GET", "users/me", "sign in").json()["id"])
+        return str(self._told("GET", "users/me", "sign in", ("id",))["id"])
 
     def upload(self, name: str, data: bytes, kind: str) -> tuple[str, bool]:
         """Upload a picture, outside the timeline, which partners of the user may see.
@@ -62,19 +62,20 @@ class Server:
         fields = {"fileCreatedAt": now, "fileModifiedAt": now, "visibility": "archive"}
         if self.version < (3, 0):
             fields |= {"deviceAssetId": name, "deviceId": DEVICE}
-        answer = self._call(
+        answer = self._told(
             "POST",
             "assets",
             "send a picture",
+            ("id", "status"),
             data=fields,
             files={"assetData": (name, data, kind)},
             headers={"x-immich-checksum": hashlib.sha1(data, usedforsecurity=False).hexdigest()},
-        ).json()
+        )
         return str(answer["id"]), answer["status"] == "duplicate"
 
     def asset(self, number: str) -> Mapping[str, Any] | None:
         """Return what the server says of a picture, one in the trash included; None if there is none."""
-        return self._get(f"assets/{number}", "look at a picture")
+        return self._get(f"assets/{number}", "look at a picture", ("checksum", "isTrashed", "visibility"))
 
     def describe(self, number: str, words: str) -> None:
         """Say what a picture shows."""
@@ -88,7 +89,7 @@ class Server:
     def named(self, name: str) -> list[Mapping[str, Any]]:
         """Return the user's pictures of a name, those in the trash included."""
         body = {"originalFileName": name, "withDeleted": True, "size": 100}
-        found = self._call("POST", "search/metadata", "look for a picture", json=body).json()
+        found = self._told("POST", "search/metadata", "look for a picture", ("assets",), json=body)
         return [asset for asset in found["assets"]["items"] if asset["originalFileName"] == name]
 
     def erase(self, number: str) -> None:
@@ -97,7 +98,7 @@ class Server:
 
     def albums(self) -> list[Mapping[str, Any]]:
         """Return the albums that the user sees."""
-        found: list[Mapping[str, Any]] = self._call("GET", "albums", "list albums").json()
+        found: list[Mapping[str, Any]] = self._told("GET", "albums", "list albums")
         return found
 
     def new_album(self, name: str, number: str) -> None:
@@ -106,7 +107,7 @@ class Server:
 
     def add_to_album(self, album: str, number: str) -> None:
         """Put a picture into an album."""
-        answers = self._call("PUT", f"albums/{album}/assets", "fill an album", json={"ids": [number]}).json()
+        answers = self._told("PUT", f"albums/{album}/assets", "fill an album", json={"ids": [number]})
         for answer in answers:
             if not answer["success"] and answer.get("error") != "duplicate":
                 raise TransferError(f"{self.address} did not put the picture into the album: {answer.get('error')}")
@@ -122,12 +123,12 @@ class Server:
             "allowUpload": False,
             "showMetadata": False,
         }
-        made: Mapping[str, Any] = self._call("POST", "shared-links", "make a link", json=body).json()
+        made: Mapping[str, Any] = self._told("POST", "shared-links", "make a link", ("id", "key"), json=body)
         return made
 
     def link(self, number: str) -> Mapping[str, Any] | None:
         """Return what the server says of a link; None if there is none."""
-        return self._get(f"shared-links/{number}", "look at a link")
+        return self._get(f"shared-links/{number}", "look at a link", ("expiresAt",))
 
     def erase_link(self, number: str) -> None:
         """Delete a link."""
@@ -141,12 +142,29 @@ class Server:
         """
         return anonymous.status_of(f"{self.address}/api/{path}", "see who sees a picture") in {401, 403}
 
-    def _get(self, path: str, doing: str) -> Mapping[str, Any] | None:
+    def _get(self, path: str, doing: str, fields: tuple[str, ...]) -> Mapping[str, Any] | None:
         answer = self._call("GET", path, doing, gone=True)
-        if answer.status_code in _GONE:
-            return None
-        found: Mapping[str, Any] = answer.json()
-        return found
+        return None if answer.status_code in _GONE else self._read(answer, doing, fields)
+
+    def _told(self, method: str, path: str, doing: str, fields: tuple[str, ...] = (), **options: Any) -> Any:  # noqa: ANN401 -- JSON
+        return self._read(self._call(method, path, doing, **options), doing, fields)
+
+    def _read(self, answer: httpx.Response, doing: str, fields: tuple[str, ...]) -> Any:  # noqa: ANN401 -- JSON
+        """Return what an answer says.
+
+        Raises:
+            TransferError: it is no JSON or lacks a field.
+        """
+        try:
+            told = answer.json()
+            missing = [name for name in fields if name not in told]
+        except (ValueError, TypeError):
+            missing = ["JSON"]
+        if missing:
+            raise TransferError(
+                f"cannot {doing} on {self.address}: the answer lacks {', '.join(missing)}: is that Immich's address?"
+            )
+        return told
 
     def _call(self, method: str, path: str, doing: str, *, gone: bool = False, **options: Any) -> httpx.Response:  # noqa: ANN401 -- httpx's
         """Make a call.
