@@ -161,7 +161,22 @@ def _company(name: str, address: tuple[str, ...], email: str | None) -> Company:
 
 
 def _publications() -> tuple[Publication, ...]:
-    raise UsageError("there is no ledger of uploads yet: leave --uploads out")
+    """Return what others can see of the uploads in the ledger; what was private, a company could not collect there."""
+    from cloak.upload.destination import Audience  # noqa: PLC0415 -- rarely needed
+    from cloak.upload.ledger import Ledger, State  # noqa: PLC0415
+    from cloak.upload.settings import read as destinations  # noqa: PLC0415
+
+    kinds = {name: place.kind for name, place in destinations().items()}
+    with Ledger.open() as ledger:
+        found = ledger.entries(State.PLACED)
+    seen = [one for one in found if one.audience and one.audience.wider_than(Audience.OWNER)]
+    if not seen:
+        raise UsageError("the ledger has no upload that others can see now: leave --uploads out")
+    return tuple(
+        Publication(day=one.placed.date(), where=kinds.get(one.destination, one.destination), sha256=one.sha256)
+        for one in seen
+        if one.placed and one.sha256
+    )
 
 
 def _bytes(letter: Letter, output: Path, day: date, font: Path | None) -> bytes:

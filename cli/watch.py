@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,9 @@ from cloak.errors import UsageError
 from cloak.names import shown
 
 if TYPE_CHECKING:
-    from cloak.outcome import Outcome
-    from cloak.watch.work import Protecting, Stripping
+    from cloak.upload.destination import Wish
+    from cloak.upload.settings import Place
+    from cloak.watch.work import Done, Maker, Work
 
 SHARED = ("strength", "weights", "faces", "protect", "me", "bystanders", "no_face", "device")
 """Options of `cloak protect`, with the same words here."""
@@ -23,7 +24,9 @@ SHARED = ("strength", "weights", "faces", "protect", "me", "bystanders", "no_fac
 
 @click.command(params=[option for option in protect_command.params if option.name in SHARED])
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder to write to.")
+@click.option("--to", metavar="DEST", help="Upload instead: a destination that was set up, or the path of a folder.")
+@click.option("--expires", metavar="TIME", help="When uploads are to be gone.  [default: that of the destination]")
 @click.option("--strip-only", is_flag=True, help="Strip what the files say about you, and cloak nothing.")
 @click.option(
     "--settle",
@@ -34,13 +37,8 @@ SHARED = ("strength", "weights", "faces", "protect", "me", "bystanders", "no_fac
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print failures only.")
 @click.pass_context
-def watch(
-    context: click.Context,
-    folder: Path,
-    output: Path,
-    **options: Any,  # noqa: ANN401 -- checked by click
-) -> None:
-    """Protect the photos in FOLDER and those that appear there.
+def watch(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 -- checked by click
+    """Protect the photos in FOLDER and those that appear there; write them to a folder, or upload them.
 
     It runs until Ctrl-C or SIGTERM; the photo in hand is finished. Started again, it goes on where it stopped. A photo
     is taken when it is complete, and again when it changes; the originals stay as they are.
@@ -49,45 +47,81 @@ def watch(
     """
     if options["strip_only"] and (given := [name for name in SHARED if _is_given(context, name)]):
         raise UsageError(f"--strip-only cloaks nothing: leave out --{given[0].replace('_', '-')}")
-    _run(folder, output, **options)
+    if (options["output"] is None) == (options["to"] is None):
+        raise UsageError("say where photos go: to a folder with -o, or to a destination with --to")
+    if options["expires"] and options["to"] is None:
+        raise UsageError("--expires is for uploads: add --to, or leave it out")
+    _run(protection={name: options.pop(name) for name in SHARED}, **options)
 
 
 def _is_given(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
-def _run(folder: Path, output: Path, *, strip_only: bool, settle: float, quiet: bool, **options: Any) -> None:  # noqa: ANN401
-    from cloak.outcome import Status  # noqa: PLC0415 -- needs PyTorch
-    from cloak.watch.loop import check, watch  # noqa: PLC0415
+def _run(
+    folder: Path,
+    output: Path | None,
+    *,
+    to: str | None,
+    expires: str | None,
+    strip_only: bool,
+    settle: float,
+    quiet: bool,
+    protection: dict[str, Any],
+) -> None:
+    from cloak.watch.loop import check, watch  # noqa: PLC0415 -- needs PyTorch
 
+    place, wish = _destination(to, expires) if to else (None, None)
+    if place and place.kind == "folder":
+        output = Path(place.settings["path"])
     check(folder, output)
     with ExitStack() as stack:
         stop = stack.enter_context(_stopping())
-        work = stack.enter_context(_work(folder, output, strip_only=strip_only, quiet=quiet, **options))
+        make = stack.enter_context(_maker(strip_only=strip_only, quiet=quiet, **protection))
+        work = stack.enter_context(_work(folder, output, make, place, wish))
         if not quiet:
             click.echo(f"Watching {shown(folder)}: Ctrl-C ends it.", err=True)
-        for outcome in watch(folder, work, stop=stop, output=output, settle=settle):
-            if outcome.status is Status.FAILED:
-                click.echo(f"failed: {shown(outcome.source)}: {outcome.reason}", err=True)
-            elif outcome.status is not Status.ALREADY_DONE and not quiet:
-                click.echo(_line(outcome))
+        for done in watch(folder, work, stop=stop, output=output, settle=settle):
+            _tell(done, quiet=quiet)
     if not quiet:
         click.echo("Stopped; no file is half written.", err=True)
 
 
+def _destination(name: str, expires: str | None) -> "tuple[Place, Callable[[], Wish]]":
+    """Find a destination, and what to ask of it for each photo; nobody is there to be given a link."""
+    from cloak.upload.destination import Audience, Wish  # noqa: PLC0415
+    from cloak.upload.expiry import expiry  # noqa: PLC0415
+    from cloak.upload.settings import find  # noqa: PLC0415
+
+    place = find(name)
+    if place.audience is Audience.LINK:
+        raise UsageError(
+            f"{shown(name)} makes links by default, and links in a log give access to who reads it: set up another "
+            "destination for this, private by default"
+        )
+    lasts = expires or place.expires
+    expiry(lasts)
+    return place, lambda: Wish(audience=place.audience, expires=expiry(lasts))
+
+
 def _work(
-    folder: Path,
-    output: Path,
-    *,
-    strip_only: bool,
-    quiet: bool,
-    me: Path | None,
-    **options: Any,  # noqa: ANN401
-) -> "Protecting | Stripping":
-    from cloak.watch.work import Protecting, Stripping  # noqa: PLC0415 -- needs PyTorch
+    folder: Path, output: Path | None, make: "Maker", place: "Place | None", wish: "Callable[[], Wish] | None"
+) -> "Work":
+    from cloak.watch.uploading import Uploading  # noqa: PLC0415
+    from cloak.watch.work import Filing  # noqa: PLC0415
+
+    if place and wish:
+        return Uploading(folder, place, wish, make)
+    if output is None:
+        raise UsageError("say where photos go: to a folder with -o, or to a destination with --to")
+    return Filing(folder, output, make)
+
+
+def _maker(*, strip_only: bool, quiet: bool, me: Path | None, **options: Any) -> "Maker":  # noqa: ANN401
+    from cloak.watch.work import Protector, Stripper  # noqa: PLC0415 -- needs PyTorch
 
     if strip_only:
-        return Stripping(folder, output)
+        return Stripper()
     from cloak.cli.known import known  # noqa: PLC0415
     from cloak.config import (  # noqa: PLC0415
         AttackConfig,
@@ -109,13 +143,20 @@ def _work(
         no_face=NoFacePolicy(options["no_face"]),
         device=options["device"],
     )
-    return Protecting(folder, output, config, known(config, me, quiet=quiet))
+    return Protector(config, known(config, me, quiet=quiet))
 
 
-def _line(outcome: "Outcome") -> str:
-    faces = f": {outcome.found} face{'' if outcome.found == 1 else 's'}" if outcome.found else ""
-    target = shown(outcome.target) if outcome.target else ""
-    return f"{outcome.status}: {shown(outcome.source)} -> {target}{faces}"
+def _tell(done: "Done", *, quiet: bool) -> None:
+    """Say what became of a photo."""
+    outcome, source = done.outcome, shown(done.outcome.source)
+    if outcome.status == "failed":
+        click.echo(f"failed: {source}: {outcome.reason}", err=True)
+    elif outcome.status != "already done" and not quiet:
+        faces = f"{outcome.found} face{'' if outcome.found == 1 else 's'}; " if outcome.found else ""
+        where = f"uploaded; delete: cloak uploads delete {done.upload}" if done.upload else shown(outcome.target or "")
+        click.echo(f"{outcome.status}: {source} -> {faces}{where}")
+    for note in done.notes:
+        click.echo(f"note: {source}: {note}", err=True)
 
 
 @contextmanager

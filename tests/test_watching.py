@@ -5,15 +5,24 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from cloak.outcome import Status
+from cloak.upload import ledger
+from cloak.upload.destination import Wish
+from cloak.upload.settings import Place
 from cloak.watch.settling import PARTIAL, Settling, is_photo
+from cloak.watch.uploading import Uploading, state_folder
+from cloak.watch.work import Stripper
 
 pytest.importorskip("watchfiles")
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
@@ -44,9 +53,9 @@ class Watcher:
 
 
 @contextmanager
-def watching(folder: Path, out: Path, *options: str) -> Iterator[Watcher]:
+def watching(folder: Path, out: Path, *options: str, to: str = "-o") -> Iterator[Watcher]:
     log = out.with_name(f"log-{time.monotonic_ns()}.txt")
-    command = [sys.executable, "-u", "-m", "cloak.cli.main", "watch", str(folder), "-o", str(out), *options]
+    command = [sys.executable, "-u", "-m", "cloak.cli.main", "watch", str(folder), to, str(out), *options]
     with log.open("w") as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, text=True)
     try:
@@ -252,6 +261,100 @@ def test_faces_are_cloaked_with_one_set_of_networks_and_sigterm_leaves_whole_fil
     for name in ("a.jpg", "b.jpg"):
         size(out / name)
         assert (out / name).read_bytes() != (EXAMPLES / "phone.jpg").read_bytes()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place for the ledger that is not the user's."""
+    monkeypatch.setenv("CLOAK_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def uploads(home: Path) -> list[ledger.Entry]:
+    with ledger.Ledger(home / "uploads.sqlite") as opened:
+        return opened.entries()
+
+
+@posix
+def test_photos_are_uploaded_stripped_under_random_names_and_noted(folder, out, photo, home):
+    shutil.copy(photo, folder / "holiday.jpg")
+    with watching(folder, out, *STRIP, "--expires", "2h", to="--to") as watcher:
+        watcher.wait(lambda: watcher.lines("stripped"))
+        assert watcher.stop() == 0
+    (name,) = visible(out)
+    assert "holiday" not in name
+    assert b"Secret Camera" not in (out / name).read_bytes()
+    (entry,) = uploads(home)
+    assert (entry.state, entry.name) == (ledger.State.PLACED, name)
+    assert entry.expires is not None
+    assert not list((home / "spool").iterdir())
+
+
+@posix
+def test_killed_at_any_moment_and_started_again_each_photo_is_uploaded_once(folder, out, paint, home):
+    for number in range(40):
+        paint(folder / f"{number:02}.png", width=40 + number, height=30)
+    for reached in (1, 10, 25):
+        with watching(folder, out, *STRIP, to="--to") as watcher:
+            watcher.wait(lambda: out.exists() and len(visible(out)) >= reached)  # noqa: B023 -- used in this round
+            watcher.stop(signal.SIGKILL)
+    with watching(folder, out, *STRIP, to="--to") as watcher:
+        watcher.wait(lambda: len(visible(out)) >= 40)
+        time.sleep(1.5)
+        assert watcher.stop() == 0
+    assert sorted(size(out / name)[0] for name in visible(out)) == list(range(40, 80))
+    placed = [entry for entry in uploads(home) if entry.state is ledger.State.PLACED]
+    assert {entry.name for entry in placed} == visible(out)
+
+
+@posix
+def test_what_was_uploaded_and_deleted_since_is_not_uploaded_again(folder, out, photo, home):
+    shutil.copy(photo, folder / "a.jpg")
+    with watching(folder, out, *STRIP, to="--to") as watcher:
+        watcher.wait(lambda: watcher.lines("stripped"))
+        assert watcher.stop() == 0
+    (entry,) = uploads(home)
+    delete = [sys.executable, "-m", "cloak.cli.main", "uploads", "delete", entry.id]
+    subprocess.run(delete, check=True, capture_output=True)
+    assert not visible(out)
+    with watching(folder, out, *STRIP, to="--to") as watcher:
+        shutil.copy(photo, folder / "b.jpg")  # the same content under another name is another photo
+        watcher.wait(lambda: watcher.lines("stripped"))
+        assert watcher.stop() == 0
+        assert not [line for line in watcher.lines("stripped") if "a.jpg" in line]
+    assert len(visible(out)) == 1
+
+
+def test_nothing_of_names_or_paths_is_noted_for_uploads(folder, out, photo, home):
+    shutil.copy(photo, folder / "telling-name.jpg")
+    wish = partial(Wish, expires=datetime.now(UTC) + timedelta(hours=1))
+    place = Place(name=str(out), kind="folder", settings={"path": str(out)})
+    with Uploading(folder, place, wish, Stripper()) as work:
+        (done,) = work.do([folder / "telling-name.jpg"], threading.Event())
+        assert done.upload
+        (again,) = work.do([folder / "telling-name.jpg"], threading.Event())
+        assert again.outcome.status is Status.ALREADY_DONE
+    state = state_folder(folder, place.name)
+    for path in state.iterdir():
+        assert b"telling-name" not in path.read_bytes()
+        assert path.stat().st_mode & 0o077 == 0
+    assert "in" not in state.parts[len(home.parts) :]
+
+
+@pytest.mark.usefixtures("home")
+def test_a_destination_that_is_out_of_order_fails_for_now_and_nothing_is_lost(folder, out, photo):
+    shutil.copy(photo, folder / "a.jpg")
+    place = Place(name=str(out), kind="folder", settings={"path": str(out)})
+    with Uploading(folder, place, Wish, Stripper()) as work:
+        shutil.rmtree(out, ignore_errors=True)
+        out.write_bytes(b"in the way")
+        (done,) = work.do([folder / "a.jpg"], threading.Event())
+        assert done.outcome.status is Status.FAILED
+        assert done.passing
+        out.unlink()
+        (done,) = work.do([folder / "a.jpg"], threading.Event())
+        assert done.upload
+    assert len(visible(out)) == 1
 
 
 class Clock:

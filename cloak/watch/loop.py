@@ -8,9 +8,8 @@ from pathlib import Path
 
 from cloak.errors import MissingExtraError, OutputError, UsageError
 from cloak.names import shown
-from cloak.outcome import Outcome
 from cloak.watch.settling import Settling, is_photo
-from cloak.watch.work import Work
+from cloak.watch.work import Done, Work
 
 RESCAN = 60.0
 """Seconds between walks: events are lost where many come at once, and never come from some network drives."""
@@ -39,7 +38,7 @@ def check(folder: Path, output: Path | None) -> None:
 
 def watch(
     folder: Path, work: Work, *, stop: threading.Event, output: Path | None = None, settle: float = 2.0
-) -> Iterator[Outcome]:
+) -> Iterator[Done]:
     """Do what is in a folder and what appears in it, until told to stop.
 
     Args:
@@ -82,11 +81,11 @@ def watch(
                 return
 
 
-def _done(work: Work, photos: list[Path], settling: Settling, stop: threading.Event) -> Iterator[Outcome]:
-    for outcome, passing in work.do(photos, stop):
-        if passing:
-            settling.again(outcome.source, AGAIN)
-        yield outcome
+def _done(work: Work, photos: list[Path], settling: Settling, stop: threading.Event) -> Iterator[Done]:
+    for done in work.do(photos, stop):
+        if done.passing:
+            settling.again(done.outcome.source, AGAIN)
+        yield done
 
 
 class _Finder:

@@ -1,8 +1,9 @@
 """What is done with photos that appear."""
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -17,39 +18,144 @@ from cloak.image.strip import strip_bytes
 from cloak.outcome import Outcome, Status
 from cloak.pipeline import protect
 from cloak.references import References
+from cloak.sinks import Sink
 from cloak.targets import Job, single
 
 MAX_BYTES = 1 << 30
 
 
-class Work(Protocol):
-    """Does photos, and knows which it has done."""
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a photo.
 
-    def do(self, photos: Sequence[Path], stop: threading.Event) -> Iterator[tuple[Outcome, bool]]:
-        """Do photos, in order, and say of each what became of it and whether that may be otherwise by and by."""
+    Attributes:
+        outcome: as in any run.
+        passing: it failed for a reason that may pass by itself.
+        upload: its id in the ledger; "" if it was not uploaded.
+        notes: what people should know about the upload.
+    """
+
+    outcome: Outcome
+    passing: bool = False
+    upload: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class Work(Protocol):
+    """Does photos, and knows which it has done; a context manager."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+    def do(self, photos: Sequence[Path], stop: threading.Event) -> Iterator[Done]:
+        """Do photos, in order; when `stop` is set, those in hand are finished and the others left out."""
         ...
 
 
-class _IntoFolder:
+class Maker(Protocol):
+    """Protects or strips photos into a sink; as a context manager, it keeps what it needs open."""
+
+    config: ProtectConfig
+    references: References | None
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+    def __call__(self, jobs: Sequence[Job], sink: Sink, stop: threading.Event) -> Generator[Outcome, None, None]:
+        """Yield what becomes of each photo, in order."""
+        ...
+
+
+class Protector:
+    """Cloaks faces, with one set of networks for its whole life.
+
+    Args:
+        config: all settings.
+        references: the person whom `config.protect` is about.
+    """
+
+    def __init__(self, config: ProtectConfig, references: References | None = None) -> None:
+        self.config = config
+        self.references = references
+        self._cloaker = Cloaker(config, references)
+        self._decoder = Decoder(max_pixels=config.max_pixels)
+
+    def __enter__(self) -> Self:
+        self._decoder.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._decoder.__exit__(kind, error, traceback)
+
+    def __call__(self, jobs: Sequence[Job], sink: Sink, stop: threading.Event) -> Generator[Outcome, None, None]:
+        """See `Maker`."""
+        return protect(jobs, self.config, cloaker=self._cloaker, sink=sink, decoder=self._decoder, stop=stop)
+
+
+class Stripper:
+    """Strips metadata, the coded pictures untouched; no networks are loaded."""
+
+    def __init__(self) -> None:
+        # To a manifest, this is a run that cloaks no faces: what one has done, the other need not do again.
+        self.config = ProtectConfig(faces=FacePolicy.NONE)
+        self.references: References | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        pass
+
+    def __call__(self, jobs: Sequence[Job], sink: Sink, stop: threading.Event) -> Generator[Outcome, None, None]:
+        """See `Maker`."""
+        for job in jobs:
+            if stop.is_set():
+                return
+            yield self._strip(job, sink)
+
+    def _strip(self, job: Job, sink: Sink) -> Outcome:
+        try:
+            sink.refuse(job)
+            original = files.read(job.source, max_bytes=MAX_BYTES)
+            admitted = sink.admit(job, original)
+            if isinstance(admitted, Outcome):
+                return admitted
+            outcome = Outcome(source=job.source, target=admitted.target, status=Status.STRIPPED)
+            sink.take(admitted, strip_bytes(original), outcome)
+        except PhotoError as error:
+            failed = Outcome(source=job.source, status=Status.FAILED, reason=str(error))
+            sink.failed(job, failed)
+            return failed
+        return outcome
+
+
+class Filing:
     """Writes photos to the same places below another folder; its manifest says what is done.
 
     Use it as a context manager. A photo that has changed since is written again, over what was written of it before;
     a file that something else wrote is never replaced.
+
+    Args:
+        folder: where photos come from.
+        output: where they go.
+        make: makes what is written.
     """
 
-    def __init__(self, folder: Path, output: Path, config: ProtectConfig, references: References | None) -> None:
-        self.config = config
+    def __init__(self, folder: Path, output: Path, make: Maker) -> None:
         self._folder = folder
         self._output = output
-        self._references = references
+        self._make = make
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         files.check_folder(self._output)
-        with ExitStack() as stack:
-            self._open(stack)
-            self.album = stack.enter_context(Album(self._output, self.config, self._references))
-            self._stack = stack.pop_all()
+        self._album = self._stack.enter_context(Album(self._output, self._make.config, self._make.references))
         return self
 
     def __exit__(
@@ -57,74 +163,14 @@ class _IntoFolder:
     ) -> None:
         self._stack.close()
 
-    def _open(self, stack: ExitStack) -> None:
-        """Get ready what is kept for the whole life."""
-
-    def do(self, photos: Sequence[Path], stop: threading.Event) -> Iterator[tuple[Outcome, bool]]:
+    def do(self, photos: Sequence[Path], stop: threading.Event) -> Iterator[Done]:
         """See `Work`."""
         jobs = []
         for path in photos:
             try:
                 jobs.append(single(path, self._output / path.relative_to(self._folder)))
             except UsageError as error:  # a link from the output folder to an original
-                yield Outcome(source=path, status=Status.FAILED, reason=str(error)), False
-        for outcome in self._each(jobs, stop):
-            yield outcome, False
-
-    def _each(self, jobs: Sequence[Job], stop: threading.Event) -> Iterator[Outcome]:
-        raise NotImplementedError
-
-
-class Protecting(_IntoFolder):
-    """Cloaks faces, with one set of networks for its whole life.
-
-    Args:
-        folder: where photos come from.
-        output: where they go.
-        config: all settings.
-        references: the person whom `config.protect` is about.
-    """
-
-    def __init__(self, folder: Path, output: Path, config: ProtectConfig, references: References | None = None) -> None:
-        super().__init__(folder, output, config, references)
-
-    def _open(self, stack: ExitStack) -> None:
-        self._decoder = stack.enter_context(Decoder(max_pixels=self.config.max_pixels))
-        self._cloaker = Cloaker(self.config, self._references)
-
-    def _each(self, jobs: Sequence[Job], stop: threading.Event) -> Iterator[Outcome]:
-        return protect(jobs, self.config, cloaker=self._cloaker, sink=self.album, decoder=self._decoder, stop=stop)
-
-
-class Stripping(_IntoFolder):
-    """Strips metadata, the coded pictures untouched; no networks are loaded.
-
-    Args:
-        folder: where photos come from.
-        output: where they go.
-    """
-
-    def __init__(self, folder: Path, output: Path) -> None:
-        # To the manifest, this is a run that cloaks no faces: what one has done, the other need not do again.
-        super().__init__(folder, output, ProtectConfig(faces=FacePolicy.NONE), None)
-
-    def _each(self, jobs: Sequence[Job], stop: threading.Event) -> Iterator[Outcome]:
-        for job in jobs:
-            if stop.is_set():
-                return
-            yield self._strip(job)
-
-    def _strip(self, job: Job) -> Outcome:
-        try:
-            self.album.refuse(job)
-            original = files.read(job.source, max_bytes=MAX_BYTES)
-            admitted = self.album.admit(job, original)
-            if isinstance(admitted, Outcome):
-                return admitted
-            outcome = Outcome(source=job.source, target=admitted.target, status=Status.STRIPPED)
-            self.album.take(admitted, strip_bytes(original), outcome)
-        except PhotoError as error:
-            failed = Outcome(source=job.source, status=Status.FAILED, reason=str(error))
-            self.album.failed(job, failed)
-            return failed
-        return outcome
+                yield Done(Outcome(source=path, status=Status.FAILED, reason=str(error)))
+        with closing(self._make(jobs, self._album, stop)) as outcomes:
+            for outcome in outcomes:
+                yield Done(outcome)

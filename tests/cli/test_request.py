@@ -5,6 +5,9 @@ import stat
 import pytest
 from PIL import Image
 
+from cloak.upload.destination import Audience, Placed
+from cloak.upload.ledger import Ledger
+
 ME = ("--from", "Anna Muster", "--email", "anna@example.org", "--country", "DE", "--date", "2026-11-26")
 
 
@@ -92,3 +95,35 @@ def test_what_makes_no_sense_is_refused(cloak, arguments, said):
     result = cloak("request", "clearview", *ME, *arguments)
     assert result.code == 2
     assert said in result.err
+
+
+def note(home, audience, sha256):
+    with Ledger(home / "uploads.sqlite") as ledger:
+        identity = ledger.begin(destination="fedi", name="x.jpg", sha256=sha256, size=1, run="r", expires=None)
+        ledger.place(identity, Placed(handle="handle-17", audience=audience))
+
+
+def test_uploads_that_others_can_see_are_listed_when_asked_and_no_others(cloak, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOAK_HOME", str(tmp_path))
+    note(tmp_path, Audience.PUBLIC, "ab" * 32)
+    note(tmp_path, Audience.OWNER, "cd" * 32)
+    result = cloak("request", "clearview", *ME, "--uploads")
+    assert result.code == 0, result.err
+    assert "ab" * 32 in result.out
+    assert "cd" * 32 not in result.out
+    assert "handle-17" not in result.out
+    assert "ab" * 32 not in cloak("request", "clearview", *ME).out
+
+
+def test_a_ledger_without_such_uploads_is_said(cloak, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOAK_HOME", str(tmp_path))
+    result = cloak("request", "clearview", *ME, "--uploads")
+    assert result.code == 2
+    assert "leave --uploads out" in result.err
+
+
+def test_nothing_about_the_sender_is_kept_but_the_letter(cloak, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOAK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cloak("request", "clearview", *ME, "-o", tmp_path / "letter.txt").code == 0
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "letter.txt"]
