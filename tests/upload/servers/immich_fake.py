@@ -273,9 +273,7 @@ class ImmichFake(Loopback):
         if number not in self.links or self.links[number]["userId"] != user:
             raise Refused(400, {"message": "Shared link not found", "statusCode": 400})
         return (
-            Answer(204 if self.links.pop(number) else 500)
-            if request.method == "DELETE"
-            else Answer(body=self.links[number])
+            Answer(body=self.links[number]) if request.method == "GET" else Answer(204, self.links.pop(number) and None)
         )
 
     def _mine(self, request: Request) -> Answer:
