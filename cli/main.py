@@ -12,6 +12,7 @@ from cloak.errors import CloakError, UsageError
 
 COMMANDS = {
     "album": ("cloak.cli.album", "Say how the output folder of `protect` stands."),
+    "bench": ("cloak.cli.bench", "Measure how many photos a second this machine protects."),
     "engine": ("cloak.cli.engine", "Search faces in local folders as a face-search company would."),
     "evaluate": ("cloak.cli.evaluate", "Measure how well cloaks protect, with recognisers that were not used."),
     "inspect": ("cloak.cli.inspect", "Say what photos would give away; nothing is changed."),

@@ -1,0 +1,198 @@
+"""What albums cost: memory by size, how busy the attack is, what isolated decoding and threads cost.
+
+    python tests/benchmarks/albums.py albums.json
+
+Uses the photos that ship and made-up ones. The attack is searched for in fewer steps than users get, so that a run
+takes minutes: with 240, its share is larger still. Each album runs in a process of its own, for its peak memory.
+"""
+
+import argparse
+import io
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from cloak.album import Album
+from cloak.bench import benchmark
+from cloak.config import AttackConfig, FacePolicy, ProtectConfig
+from cloak.decoding import Decoder
+from cloak.image.codec import decode
+from cloak.pipeline import protect
+from cloak.sources import find_photos
+from cloak.targets import plan
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SIZES = (100, 1000, 5000)
+STEPS = 24
+FACES = (1, 4, 16)
+
+
+def main() -> None:
+    """Measure, and write the results."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--album", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.album:
+        print(json.dumps(album(options.album, options.output)))
+        return
+    results: dict[str, Any] = {"machine": machine(), "attack_steps": STEPS}
+    with tempfile.TemporaryDirectory() as folder:
+        results["memory"] = [memory(Path(folder) / str(count), count) for count in SIZES]
+        results["isolation"] = isolation()
+        results["mixed_album"] = mixed(Path(folder))
+        results["by_faces"] = {str(count): by_faces(Path(folder), count) for count in FACES}
+        results["lanes"] = lanes(Path(folder))
+    options.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(results, indent=2))
+
+
+def memory(folder: Path, count: int) -> dict[str, Any]:
+    """Strip an album of so many photos of 2 megapixels in a process of its own, then run the same command again."""
+    folder.mkdir()
+    rows, columns = np.mgrid[0:1200, 0:1600]
+    waves = [128 + 100 * np.sin(rows / (37 + 9 * c) + columns / (53 + 7 * c)) for c in range(3)]
+    Image.fromarray(np.stack(waves, -1).astype(np.uint8)).save(folder / "00000.jpg", quality=90)
+    for number in range(1, count):
+        os.link(folder / "00000.jpg", folder / f"{number:05}.jpg")
+    with tempfile.TemporaryDirectory() as out:
+        command = [sys.executable, __file__, out, "--album", folder]
+        first, again = (
+            json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(2)
+        )
+    return {"photos": count, "first": first, "again": again}
+
+
+def album(folder: Path, out: Path) -> dict[str, Any]:
+    """Protect a folder without looking for faces; seconds and peak memory of this process."""
+    import resource  # noqa: PLC0415 -- not on Windows
+
+    config = ProtectConfig(faces=FacePolicy.NONE, device="cpu")
+    jobs = plan(find_photos([folder], output=out).sources, out)
+    start = time.perf_counter()
+    with Album(out, config) as sink:
+        for _ in protect(jobs, config, sink=sink):
+            pass
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": round(seconds, 1), "photos_per_second": round(len(jobs) / seconds, 1), "peak_mb": round(peak)}
+
+
+def isolation() -> list[dict[str, Any]]:
+    """Decode in this process and in another one, by turns."""
+    chance = np.random.default_rng(0)
+    rows = []
+    with Decoder() as decoder:
+        start = time.perf_counter()
+        decoder.decode((EXAMPLES / "workers.jpg").read_bytes())
+        first = time.perf_counter() - start
+        for width, height in ((540, 360), (4000, 3000), (6000, 4000)):
+            file = io.BytesIO()
+            blocks = chance.integers(0, 255, (height // 8, width // 8, 3), np.uint8)
+            Image.fromarray(np.kron(blocks, np.ones((8, 8, 1), np.uint8))).save(file, "jpeg", quality=90)
+            data = file.getvalue()
+            apart, here = [], []
+            for _ in range(9):
+                apart.append(timed(lambda data=data: decoder.decode(data)))
+                here.append(timed(lambda data=data: decode(data)))
+            rows.append(
+                {
+                    "pixels": f"{width} x {height}",
+                    "apart_ms": round(1000 * median(apart), 1),
+                    "here_ms": round(1000 * median(here), 1),
+                }
+            )
+    return [{"start_and_first_photo_ms": round(1000 * first)}, *rows]
+
+
+def mixed(folder: Path) -> dict[str, Any]:
+    """A dozen photos of 1 to 3 faces, among as many without: how busy the attack is."""
+    photos = folder / "mixed"
+    photos.mkdir()
+    for number in range(4):
+        for path in EXAMPLES.glob("*.[jp][pn]g"):
+            (photos / f"{number}-{path.name}").write_bytes(path.read_bytes())
+            Image.new("RGB", (640, 480), (number, 80, 90)).save(photos / f"{number}-{path.stem}-nobody.png")
+    return measured([photos], 24)
+
+
+def by_faces(folder: Path, count: int) -> dict[str, Any]:
+    """Photos of so many faces each, all of one size."""
+    photos = folder / f"faces{count}"
+    photos.mkdir()
+    side = int(count**0.5)
+    with Image.open(EXAMPLES / "phone.jpg") as image:
+        tile = image.convert("RGB").resize((240, 240))
+    sheet = Image.new("RGB", (240 * side, 240 * side))
+    for number in range(count):
+        sheet.paste(tile, (240 * (number % side), 240 * (number // side)))
+    sheet.save(photos / "sheet.jpg", quality=92)
+    return measured([photos], max(1, 8 // count))
+
+
+def lanes(folder: Path) -> dict[str, Any]:
+    """Sixteen faces with two threads in one lane, or one thread in each of two; by turns."""
+    from cloak import crew  # noqa: PLC0415
+
+    kept, rows = crew.LANE, {"one_lane_of_two": [], "two_lanes_of_one": []}
+    for _ in range(3):
+        for name, lane in (("one_lane_of_two", 2), ("two_lanes_of_one", 1)):
+            crew.LANE = lane
+            rows[name].append(measured([folder / "faces4"], 4, jobs=2)["faces_per_second"])
+    crew.LANE = kept
+    return {name: {"faces_per_second": values, "median": median(values)} for name, values in rows.items()}
+
+
+def measured(paths: list[Path], photos: int, *, jobs: int | None = None) -> dict[str, Any]:
+    """Run `cloak.bench.benchmark` and keep what matters here."""
+    config = ProtectConfig(attack=AttackConfig(steps=STEPS), device="cpu", jobs=jobs)
+    found = benchmark(paths, config, photos=photos)
+    return {
+        "photos": found.photos,
+        "faces": found.faces,
+        "seconds": round(found.seconds, 1),
+        "photos_per_second": round(found.photos_per_second, 3),
+        "faces_per_second": round(found.faces_per_second, 3),
+        "attack_busy": round(found.stages["attack"].busy, 3),
+        "seconds_by_stage": {name: round(stage.seconds, 2) for name, stage in found.stages.items()},
+        "peak_mb_of_process": found.peak_memory_mb,
+    }
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return the seconds that something takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def machine() -> dict[str, Any]:
+    """Return what it ran on, and how busy that was with other things."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    return {
+        "commit": commit,
+        "cloak": version("photo-cloak"),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processors": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "load_before": [round(value, 2) for value in os.getloadavg()],
+    }
+
+
+if __name__ == "__main__":
+    main()

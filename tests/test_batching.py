@@ -1,0 +1,148 @@
+"""Batches are full whatever the mix of photos, the same in every run, and smaller where memory is short."""
+
+import threading
+
+import pytest
+import torch
+
+from cloak import cloaker as module
+from cloak.batching import Buckets, join
+from cloak.cloaker import Cloaker
+from cloak.config import AttackConfig, ProtectConfig
+from cloak.crew import crew
+from cloak.errors import TooLargeError
+from cloak.faces.frame import frame
+from cloak.image.codec import decode
+from cloak.outcome import Status
+from cloak.photo import FaceBatch
+from cloak.pipeline import protect
+from cloak.schedule import StoppedError
+from cloak.targets import Job
+
+CPU = torch.device("cpu")
+
+
+def _faces(size: int, count: int) -> FaceBatch:
+    return FaceBatch(
+        crops=torch.rand(count, 3, size, size),
+        masks=torch.ones(count, 1, size, size),
+        landmarks=torch.zeros(count, 5, 2),
+        boxes=torch.zeros(count, 4),
+        to_photo=torch.zeros(count, 2, 3),
+        photo=torch.zeros(count, dtype=torch.int64),
+    )
+
+
+def _buckets(**options: int) -> Buckets[str]:
+    return Buckets(**{"batch": 4, "photos": 10, "passing": 20, "pixels": 1000, **options})
+
+
+def test_faces_of_many_photos_fill_a_batch_of_one_size():
+    buckets, groups = _buckets(), []
+    for name in "abcde":
+        groups += buckets.add(name, [_faces(64, 1), _faces(96, 2)], pixels=1)
+    assert [(len(group), join(group).crops.shape[-1]) for group in groups] == [(4, 96), (4, 64), (4, 96)]
+    assert sorted(len(group) for group in buckets.flush()) == [1, 2]
+    assert buckets.flush() == []
+
+
+def test_one_photo_of_many_faces_fills_several_batches():
+    groups = _buckets().add("crowd", [_faces(64, 10)], pixels=1)
+    assert [len(group) for group in groups] == [4, 4]
+    assert torch.equal(join(groups[1]).crops, torch.stack([row.batch.crops[row.index] for row in groups[1]]))
+
+
+@pytest.mark.parametrize(
+    ("options", "pixels"), [({"photos": 3}, 1), ({"passing": 3}, 1), ({"pixels": 3}, 1), ({"pixels": 30}, 10)]
+)
+def test_no_photo_waits_for_company_for_ever(options, pixels):
+    buckets = _buckets(**options)
+    assert buckets.add("first", [_faces(64, 1)], pixels=pixels) == []
+    sizes, groups = iter((96, 128, 160, 192)), []
+    while not groups:
+        size = next(sizes)
+        groups = buckets.add(f"of {size}", [_faces(size, 1)], pixels=pixels)
+    assert [row.owner for row in groups[0]] == ["first"]
+
+
+def test_photos_without_faces_that_pass_by_count_too():
+    buckets = _buckets(passing=5)
+    buckets.add("first", [_faces(64, 1)], pixels=1)
+    assert [len(buckets.pass_by()) for _ in range(6)].count(1) == 1
+
+
+@pytest.fixture(scope="module")
+def cloaker() -> Cloaker:
+    return Cloaker(ProtectConfig(attack=AttackConfig(steps=2), device="cpu"))
+
+
+@pytest.fixture
+def faces(examples, cloaker) -> FaceBatch:
+    photo = decode((examples / "workers.jpg").read_bytes())
+    return frame([photo], [[cloaker.choose([photo])[0].faces[0]] * 6])[0]
+
+
+@pytest.mark.parametrize(
+    ("most", "sizes"), [(6, [6]), (3, [6, 3, 3]), (2, [6, 3, 1, 1, 1, 1, 1, 1]), (1, [6, 3] + [1] * 6)]
+)
+def test_out_of_memory_halves_the_batch_now_and_from_then_on(monkeypatch, faces, most, sizes):
+    attack, seen = module.attack, []
+
+    def hungry(batch, *rest):
+        seen.append(len(batch))
+        if len(batch) > most:
+            raise torch.OutOfMemoryError("out of memory")
+        return attack(batch, *rest)
+
+    monkeypatch.setattr(module, "attack", hungry)
+    cloaker = Cloaker(ProtectConfig(attack=AttackConfig(steps=1), device="cpu"))
+    deltas = cloaker.search(faces)
+    assert deltas.shape == faces.crops.shape
+    assert deltas.abs().amax((1, 2, 3)).min() > 0
+    assert seen == sizes
+    cloaker.search(faces)
+    assert max(seen[len(sizes) :]) <= most
+
+
+def test_a_face_that_does_not_fit_at_all_is_one_failed_photo(monkeypatch, examples, tmp_path):
+    attack = module.attack
+
+    def hungry(batch, *rest):
+        if batch.crops.shape[-1] > 128:
+            raise torch.OutOfMemoryError("out of memory")
+        return attack(batch, *rest)
+
+    monkeypatch.setattr(module, "attack", hungry)
+    config = ProtectConfig(attack=AttackConfig(steps=1), device="cpu")
+    jobs = [Job(path, tmp_path / "out" / path.name) for path in sorted(examples.iterdir())]
+    outcomes = {one.source.name: one for one in protect(jobs, config, cloaker=Cloaker(config))}
+    assert outcomes["workers.jpg"].status is Status.PROTECTED
+    assert outcomes["phone.jpg"].status is Status.FAILED
+    assert "does not hold a face" in outcomes["phone.jpg"].reason
+
+
+def test_one_face_that_does_not_fit_is_said_to_be_too_large(monkeypatch, cloaker, faces):
+    def full(*_):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(module, "attack", full)
+    with pytest.raises(TooLargeError, match="--device cpu"):
+        cloaker.search(faces)
+
+
+def test_a_search_ends_at_its_next_step_when_it_is_told_to(cloaker, faces):
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(StoppedError):
+        cloaker.search(faces, stop=stop)
+    stop.clear()
+    assert torch.equal(cloaker.search(faces, stop=stop), cloaker.search(faces))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 8, 13, 64])
+def test_all_processors_have_work_and_none_has_two_attacks(count):
+    threads = crew(CPU, 1000, count)
+    assert count - threads.lanes < threads.lanes * threads.lane_threads <= count
+    assert threads.helpers >= 2
+    alone = crew(CPU, 1, count)
+    assert (alone.lanes, alone.lane_threads, alone.helper_threads) == (1, count, count)
