@@ -187,9 +187,11 @@ class Sftp:
             file.chmod(0o644 if wish.audience is Audience.PUBLIC else 0o600)
             file.set_pipelined(pipelined=True)
             file.write(data)
-        size = sftp.lstat(path).st_size
-        if size != len(data):
-            raise TransferError(f"{self._handle(path)} has {size or 0:,} bytes after {len(data):,} were uploaded")
+        size = sftp.lstat(path).st_size or 0
+        if size != len(data):  # paramiko does not tell of the last writes that failed
+            raise TransferError(
+                f"{self._login.host} kept {size:,} of {len(data):,} bytes: its disk may be full, or the quota used up"
+            )
 
     def _take_back(self, path: str, error: CloakError) -> None:
         """Delete what was not placed as wished, or in part."""

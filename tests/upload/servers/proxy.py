@@ -13,6 +13,7 @@ class Proxy:
         port: where it listens.
         sent: the connection is cut after so many bytes to the server; None for never. 0 cuts it at once.
         answered: the same for those from the server.
+        most: so many connections are taken, and no more; None for all.
         connections: how many there were.
     """
 
@@ -21,10 +22,11 @@ class Proxy:
         self.port = 0
         self.sent: int | None = None
         self.answered: int | None = None
+        self.most: int | None = None
         self.connections = 0
 
     def heal(self) -> None:
-        self.sent = self.answered = None
+        self.sent = self.answered = self.most = None
 
     @contextmanager
     def running(self) -> Iterator["Proxy"]:
@@ -40,7 +42,7 @@ class Proxy:
             except OSError:
                 return
             self.connections += 1
-            if self.sent == 0:
+            if self.sent == 0 or (self.most is not None and self.connections > self.most):
                 client.close()
                 continue
             server = socket.create_connection(("127.0.0.1", self._server))

@@ -50,12 +50,13 @@ def keygen(path: Path, *, passphrase: str = "") -> str:
 
 
 @contextmanager
-def running(folder: Path, *, before: str = "", passphrase: str = "") -> Iterator[Sshd]:
+def running(folder: Path, *, before: str = "", options: str = "", passphrase: str = "") -> Iterator[Sshd]:
     """Serve SFTP.
 
     Args:
         folder: for keys, configuration, log and files.
         before: what a shell does before the server of a connection begins.
+        options: of that server.
         passphrase: of the key that it takes.
     """
     if not os.environ.get("CLOAK_TEST_SERVERS"):
@@ -71,7 +72,7 @@ def running(folder: Path, *, before: str = "", passphrase: str = "") -> Iterator
     (folder / "authorized").write_text(keygen(folder / "key", passphrase=passphrase) + "\n")
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host}\n")
     start = folder / "start"
-    start.write_text(f"#!/bin/sh\n{before}\nexec {sftp}\n")
+    start.write_text(f"#!/bin/sh\n{before}\nexec {sftp} {options}\n")
     start.chmod(0o755)
     home = folder / "home"
     home.mkdir()
