@@ -1,0 +1,117 @@
+"""The calls that uploads need of Nextcloud beside WebDAV: shares by OCS, and the trash bin.
+
+Source: Nextcloud's developer manual, "OCS Share API", "OCS APIs overview" and "Trashbin".
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from cloak.errors import TransferError
+from cloak.upload.credentials import Secret
+from cloak.upload.destinations.dav import Dav
+from cloak.upload.destinations.http import Http, unreachable
+
+LINK = 3
+"""The type of a share that is a link."""
+
+READ = 1
+RESHARE = 16
+"""Permissions. Nextcloud adds the second to the first where links may be added to other clouds."""
+
+
+class Cloud:
+    """The shares and the trash bin of a user.
+
+    Args:
+        server: address of Nextcloud.
+        user: who signs in.
+        password: of the user, best one made for this program.
+    """
+
+    def __init__(self, server: str, user: str, password: Secret) -> None:
+        self._shares = f"{server}/ocs/v2.php/apps/files_sharing/api/v1/shares"
+        self._trash = f"{server}/remote.php/dav/trashbin/{quote(user, safe='')}/trash"
+        self._dav = Dav(self._trash, user, password)
+        headers = {"OCS-APIRequest": "true", "Accept": "application/json"}
+        self._http = Http(server, httpx.BasicAuth(user, password.reveal()), words=_words, headers=headers)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._http.close()
+        self._dav.close()
+
+    def shares(self, path: str) -> list[Mapping[str, Any]]:
+        """Return the shares of a file or folder; [] if there is none.
+
+        Args:
+            path: from the user's own folder, with a slash before it.
+        """
+        answer = self._http.call("GET", self._shares, "list shares", accept={404}, params={"path": path})
+        found: list[Mapping[str, Any]] = [] if answer.status_code == 404 else _data(answer)
+        return found
+
+    def share(self, path: str, password: str, ends: date | None) -> str:
+        """Make a link to a file, for reading only.
+
+        Args:
+            path: from the user's own folder, with a slash before it.
+            password: that it asks for.
+            ends: day on which it stops; None for never, or as the server has it by default.
+
+        Returns:
+            its number.
+        """
+        fields = {"path": path, "shareType": str(LINK), "permissions": str(READ), "password": password}
+        if ends:
+            fields["expireDate"] = ends.isoformat()
+        return str(_data(self._http.call("POST", self._shares, "make a link", data=fields))["id"])
+
+    def link(self, number: str) -> Mapping[str, Any] | None:
+        """Return what the server says of a share; None if there is none."""
+        answer = self._http.call("GET", f"{self._shares}/{quote(number, safe='')}", "look at a link", accept={404})
+        if answer.status_code == 404:
+            return None
+        found = _data(answer)
+        found = found[0] if isinstance(found, list) else found  # a list of one, in most versions
+        if not isinstance(found, dict):
+            raise TransferError("cannot look at a link: the server's answer is not understood")
+        return found
+
+    def unshare(self, number: str) -> None:
+        """Delete a share."""
+        self._http.call("DELETE", f"{self._shares}/{quote(number, safe='')}", "delete a link", accept={404})
+
+    def trashed(self, name: str) -> list[str]:
+        """Return what the trash bin calls the files of a name in it: the name, and a time."""
+        return [one for one in self._dav.names(f"{self._trash}/") if one.startswith(f"{name}.d")]
+
+    def erase(self, trashed: str) -> None:
+        """Delete a file from the trash bin."""
+        self._dav.delete(trashed)
+
+
+def opened(link: str, data: bytes) -> bool:
+    """Whether somebody who has a link, and no password, gets the file."""
+    try:
+        return httpx.get(f"{link}/download", timeout=60, follow_redirects=True).content == data
+    except httpx.HTTPError as error:  # its text may hold the link
+        raise unreachable(error, "try the link without its password") from None
+
+
+def _data(answer: httpx.Response) -> Any:  # noqa: ANN401 -- depends on the call
+    try:
+        return answer.json()["ocs"]["data"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise TransferError("the server's answer is not that of Nextcloud: check the address") from error
+
+
+def _words(answer: httpx.Response) -> str:
+    """Return what the server says is wrong."""
+    try:
+        return str(answer.json()["ocs"]["meta"]["message"] or "")
+    except (ValueError, KeyError, TypeError):
+        return ""
