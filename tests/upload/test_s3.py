@@ -257,7 +257,7 @@ def test_names_of_300_characters_are_taken(destination: S3) -> None:
 
 def test_a_second_put_of_a_name_replaces_the_first(moto: Moto, bucket: str, destination: S3) -> None:
     photo = item("a" * 32 + ".jpg", seed=1)
-    destination.put(photo, Wish(album="one"))
+    destination.put(photo, Wish())
     other = item(photo.name, seed=2)
     placed = destination.put(other, Wish())
     objects = moto.client.list_objects_v2(Bucket=bucket)["Contents"]

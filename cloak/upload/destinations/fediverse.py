@@ -34,13 +34,13 @@ class Account:
             api_base_url=server,
             ratelimit_method="throw",  # whoever uploads waits and tries again
             request_timeout=60,
-            session=self._session,
+            session=self._session.http,
             user_agent="photo-cloak",
         )
 
     def close(self) -> None:
         """Let go of connections."""
-        self._session.close()
+        self._session.http.close()
 
     @cached_property
     def number(self) -> str:
@@ -163,7 +163,7 @@ class Account:
                 {"Authorization": f"Bearer {self._token.reveal()}"},
             )
             try:
-                self._session.delete(address, headers=headers, timeout=60).raise_for_status()
+                self._session.http.delete(address, headers=headers, timeout=60).raise_for_status()
             except requests.RequestException as error:
                 raise TransferError(f"cannot delete a picture on {self._server}: {type(error).__name__}") from None
 

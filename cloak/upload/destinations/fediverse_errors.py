@@ -17,13 +17,18 @@ from cloak.errors import CloakError, CredentialsError, TransferError, TransientE
 from cloak.upload.destinations.http import seconds
 
 
-class Session(requests.Session):
-    """A session that remembers how long its last answer said to wait; Mastodon.py does not tell."""
+class Session:
+    """Connections that remember how long the last answer said to wait; Mastodon.py does not tell.
+
+    Attributes:
+        http: the connections.
+        after: seconds; None if nothing was said.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
+        self.http = requests.Session()
+        self.http.hooks["response"].append(self._remember)
         self.after: float | None = None
-        self.hooks["response"].append(self._remember)
 
     def _remember(self, response: requests.Response, *_: object, **__: object) -> None:
         said = seconds(response.headers.get("Retry-After"))

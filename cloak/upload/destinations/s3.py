@@ -100,10 +100,7 @@ class S3:
     def put(self, item: Item, wish: Wish) -> Placed:
         """Upload one object and ask for it without an account; take it back if that worked and was not wished."""
         key = self._prefix + (f"{folder_name(wish.album)}/" if wish.album else "") + item.name
-        earlier = self.find(item.name)
-        if earlier:
-            self.delete(earlier)
-        try:
+        try:  # an object of this key, from an earlier try, is replaced
             self._bucket.put(key, item.file.data, f"image/{item.file.container}")
             return self._placed(key, wish)
         except CloakError as error:

@@ -109,10 +109,9 @@ class ImmichFake(Loopback):
 
     def _user(self, request: Request, permission: str) -> str:
         key = request.headers.get("x-api-key")
-        if key is None:
-            raise Refused(401, {"message": "Authentication required", "error": "Unauthorized", "statusCode": 401})
         if key not in self.keys:
-            raise Refused(401, {"message": "Invalid API key", "error": "Unauthorized", "statusCode": 401})
+            said = "Authentication required" if key is None else "Invalid API key"
+            raise Refused(401, {"message": said, "error": "Unauthorized", "statusCode": 401})
         user, permissions = self.keys[key]
         if permission not in permissions:
             raise Refused(403, {"message": f"Missing required permission: {permission}", "statusCode": 403})
@@ -185,9 +184,8 @@ class ImmichFake(Loopback):
         given = self._valid(request.json(), {"ids": shapes.uuids}, {"force": shapes.boolean})
         found = [self.assets.get(number) for number in given["ids"]]
         if any(asset is None or asset.owner != user for asset in found):
-            raise Refused(400, {"message": "Not found or no asset.delete access", "statusCode": 400})
-        for asset in found:
-            assert asset is not None
+            raise self._bad("Not found or no asset.delete access")
+        for asset in filter(None, found):
             asset.trashed = True
             if given.get("force"):
                 asset.ends = time.monotonic() + _DELAY
@@ -212,8 +210,7 @@ class ImmichFake(Loopback):
             and (given.get("withDeleted") or not asset.trashed)
         ][: given.get("size", 250)]
         items = [self._told(asset) for asset in found]
-        page = {"total": len(items), "count": len(items), "items": items, "facets": [], "nextPage": None}
-        return Answer(body={"assets": page, "albums": {"total": 0, "count": 0, "items": [], "facets": []}})
+        return Answer(body={"assets": {"total": len(items), "count": len(items), "items": items, "nextPage": None}})
 
     def _albums(self, request: Request) -> Answer:
         if request.method == "GET":
@@ -271,10 +268,11 @@ class ImmichFake(Loopback):
     def _shared(self, request: Request, number: str) -> Answer:
         user = self._user(request, "sharedLink.delete" if request.method == "DELETE" else "sharedLink.read")
         if number not in self.links or self.links[number]["userId"] != user:
-            raise Refused(400, {"message": "Shared link not found", "statusCode": 400})
-        return (
-            Answer(body=self.links[number]) if request.method == "GET" else Answer(204, self.links.pop(number) and None)
-        )
+            raise self._bad("Shared link not found")
+        if request.method == "GET":
+            return Answer(body=self.links[number])
+        del self.links[number]
+        return Answer(204)
 
     def _mine(self, request: Request) -> Answer:
         """Show a link to whoever has it: not after its end, and not without its password, which is sent elsewhere."""
