@@ -26,6 +26,7 @@ from cloak.config import (
 from cloak.container import Container
 from cloak.errors import UsageError
 from cloak.files import check_folder
+from cloak.manifest import NAME as MANIFEST
 from cloak.models import WITNESS, Profile, artifact, cache, surrogates
 from cloak.models.registry import DETECTOR
 from cloak.names import NamePolicy, shown
@@ -67,7 +68,7 @@ def run(
     config = _config(**options)
     found = find_photos(paths, output=output)
     jobs = plan(found.sources, output, names=config.names, container=config.container)
-    _check(jobs, output, config)
+    _check(jobs, output, config, manifest=manifest)
     if not quiet:
         _announce(config)
     person = known(config, me, quiet=quiet)
@@ -76,6 +77,8 @@ def run(
     stop = threading.Event()
     with ExitStack() as stack:
         sink = stack.enter_context(Album(output, config, person)) if manifest else None
+        if sink and config.report and not (config.overwrite or sink.owns(config.report)):
+            _refuse_existing(config.report)
         report = stack.enter_context(Report()) if config.report else None
         advance = stack.enter_context(progress(len(jobs), quiet=quiet))
         stack.enter_context(stopping(stop))
@@ -88,7 +91,9 @@ def run(
             advance()
         summary.stopped = stop.is_set() and len(summary.outcomes) < len(jobs)
         if report and config.report:
-            report.write(config.report, summary)
+            report.write(config.report, summary, overwrite=sink is not None and sink.owns(config.report))
+            if sink:
+                sink.own(config.report)
     _print(summary, as_json=as_json, quiet=quiet)
     return 1 if summary.stopped else 3 if summary.failures else 0
 
@@ -119,19 +124,25 @@ def _config(
     )
 
 
-def _check(jobs: Sequence[Job], output: Path, config: ProtectConfig) -> None:
+def _check(jobs: Sequence[Job], output: Path, config: ProtectConfig, *, manifest: bool) -> None:
     """Refuse before the work what would fail after it."""
     report = config.report
     if report and config.dry_run:
         raise UsageError("--report shows what was written, and --dry-run writes nothing: leave one of them out")
     if report and any(report.absolute() in (job.source.absolute(), job.target.absolute()) for job in jobs):
         raise UsageError(f"{shown(report)} is one of the photos: give the report another name")
-    if report and report.exists() and (report.is_dir() or not config.overwrite):
-        raise UsageError(f"{shown(report)} already exists: name another file, or pass --overwrite to replace a file")
+    known = manifest and (output / MANIFEST).exists()  # then it may be ours, which is for the manifest to say
+    if report and (report.is_dir() or not (config.overwrite or known)):
+        _refuse_existing(report)
     if not config.dry_run:
         check_folder(output)
         if report:
             check_folder(report.parent)
+
+
+def _refuse_existing(report: Path) -> None:
+    if report.exists():
+        raise UsageError(f"{shown(report)} already exists: name another file, or pass --overwrite to replace a file")
 
 
 def _announce(config: ProtectConfig) -> None:

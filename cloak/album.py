@@ -31,6 +31,10 @@ REVISION = 1
 """Part of what decides whether a photo is to be done again: raise it when cloaks or files come out otherwise."""
 
 
+PAGE = "page"
+"""The status of what is not a photo: the report."""
+
+
 class Album(Sink):
     """Writes photos into one folder, and those alone that are not there yet.
 
@@ -128,6 +132,22 @@ class Album(Sink):
             source = admitted.source if admitted else b""
             target = os.fsencode(self._relative(job))
             self._note(Entry(target=target, status=str(Status.FAILED), source=source, day=_today()))
+
+    def owns(self, path: Path) -> bool:
+        """Say whether a file that is no photo, the report, is as a run wrote it; true where there is none."""
+        if not os.path.lexists(path):
+            return True
+        if self._manifest is None or not _is_below(path, self._folder):
+            return False
+        entry = self._manifest.find(_below(path, self._folder))
+        return bool(entry and entry.status == PAGE and entry.content == self._manifest.digest_file(path))
+
+    def own(self, path: Path) -> None:
+        """Remember a file that is not a photo, so that the next run may replace it."""
+        if self._manifest and _is_below(path, self._folder):
+            content = self._manifest.digest_file(path) or b""
+            target = os.fsencode(_below(path, self._folder))
+            self._note(Entry(target=target, status=PAGE, content=content, day=_today()))
 
     def _note(self, entry: Entry) -> None:
         with suppress(WriteError):  # there may be no room for it, which is why the photo failed
@@ -230,7 +250,7 @@ def look(folder: Path) -> Standing:
     standing = Standing()
     try:
         entries = manifest.entries()
-        for entry in entries:
+        for entry in (entry for entry in entries if entry.status != PAGE):
             _place(entry, manifest, standing).append(shown(entry.path))
     finally:
         manifest.close()
@@ -240,6 +260,14 @@ def look(folder: Path) -> Standing:
         if not path.is_dir() and below not in known and path.name not in OURS:
             standing.foreign.append(shown(below))
     return standing
+
+
+def _below(path: Path, folder: Path) -> PurePath:
+    return PurePath(os.path.relpath(path, folder))
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return ".." not in _below(path, folder).parts
 
 
 def _place(entry: Entry, manifest: Manifest, standing: Standing) -> list[str]:

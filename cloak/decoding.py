@@ -140,7 +140,7 @@ class _Process:
         os.ftruncate(self._shared, 0)
         _write(self._shared, data)
         late = threading.Event()
-        timer = threading.Timer(seconds, lambda: (late.set(), self._process.kill()))
+        timer = threading.Timer(seconds, self._end, [late])
         timer.start()
         try:
             answer = self._ask({"size": len(data), "max_pixels": max_pixels, "seconds": seconds})
@@ -164,6 +164,10 @@ class _Process:
         self._process.kill()
         self._process.communicate()
         os.close(self._shared)
+
+    def _end(self, late: threading.Event) -> None:
+        late.set()
+        self._process.kill()
 
     def _ask(self, request: Mapping[str, int]) -> bytes:
         assert self._process.stdin and self._process.stdout  # noqa: S101, PT018 -- they are pipes
@@ -218,7 +222,7 @@ def _write(descriptor: int, data: bytes) -> None:
 def _read(descriptor: int, shape: tuple[int, int, int], start: int) -> NDArray[np.uint8]:
     """Copy pixels; mapped, they could vanish under us if the process at the other end is hostile."""
     pixels = np.empty(shape, np.uint8)
-    rest = memoryview(pixels).cast("B")
+    rest = pixels.data.cast("B")
     while rest:
         count = os.preadv(descriptor, [rest], start)
         if not count:

@@ -50,7 +50,7 @@ class Entry:
 
     Attributes:
         target: its path below the output folder, as bytes of the file system: names need not be Unicode.
-        status: "protected", "stripped" or "failed".
+        status: "protected", "stripped" or "failed"; "page" for the report.
         source: keyed hash of the original's content; b"" where it could not be read.
         settings: keyed hash of all that decides what is written.
         content: keyed hash of what was written, or was about to be; b"" if nothing was.

@@ -50,13 +50,18 @@ class Report:
         """Add the section of one photo."""
         self._sections.write(_section(outcome).encode())
 
-    def write(self, path: Path, summary: Summary) -> None:
+    def write(self, path: Path, summary: Summary, *, overwrite: bool = False) -> None:
         """Write the page.
+
+        Args:
+            path: where to.
+            summary: of all photos.
+            overwrite: replace a file that is there, whatever the configuration says.
 
         Raises:
             WriteError: the page exists and may not be overwritten, or cannot be written.
         """
-        write(path, self._page(summary), overwrite=summary.config.overwrite)
+        write(path, self._page(summary), overwrite=overwrite or summary.config.overwrite)
 
     def _page(self, summary: Summary) -> Iterator[bytes]:
         style = resources.files("cloak").joinpath("report.css").read_text(encoding="utf-8")

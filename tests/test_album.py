@@ -151,6 +151,19 @@ def test_the_manifest_names_no_original_and_no_folder(cloak, photos, out, tmp_pa
         assert word.encode() not in dump
 
 
+def test_the_same_command_replaces_its_own_report_and_no_other(cloak, photos, out):
+    report = out / "report.html"
+    options = (*ALBUM, "--report", report)
+    assert cloak("protect", photos, "-o", out, *options).code == 0
+    assert cloak("protect", photos, "-o", out, *options).code == 0
+    assert report.read_text().count("already done by an earlier run") == 4
+    assert cloak("album", "status", out).out.startswith("4 done")
+    report.write_text("mine")
+    result = cloak("protect", photos, "-o", out, *options)
+    assert (result.code, "already exists" in result.err) == (2, True)
+    assert report.read_text() == "mine"
+
+
 def test_a_second_run_on_the_folder_is_refused_at_once(cloak, photos, out):
     out.mkdir()
     with locked(out):

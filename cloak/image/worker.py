@@ -63,7 +63,7 @@ def _answer(data: bytes, max_pixels: int, shared: int) -> dict[str, Any]:
     with os.fdopen(os.dup(shared), "r+b") as file:
         file.seek(0)
         for plane in planes:
-            file.write(memoryview(plane).cast("B"))
+            file.write(plane.data.cast("B"))
     return {
         "shape": read.pixels.shape[1:],
         "alpha": read.alpha is not None,

@@ -51,19 +51,22 @@ def main() -> None:
         return
     results: dict[str, Any] = {"machine": machine(), "attack_steps": STEPS}
     with tempfile.TemporaryDirectory() as folder:
-        results["memory"] = [memory(Path(folder) / str(count), count) for count in SIZES]
-        results["isolation"] = isolation()
-        results["mixed_album"] = mixed(Path(folder))
-        results["by_faces"] = {str(count): by_faces(Path(folder), count) for count in FACES}
-        results["lanes"] = lanes(Path(folder))
-    options.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(results, indent=2))
+        parts: dict[str, Callable[[], object]] = {
+            "isolation": isolation,
+            "mixed_album": lambda: mixed(Path(folder)),
+            "memory": lambda: [memory(Path(folder) / str(count), count) for count in SIZES],
+            "by_faces": lambda: {str(count): by_faces(Path(folder), count) for count in FACES},
+            "lanes": lambda: lanes(Path(folder)),
+        }
+        for name, part in parts.items():
+            results[name] = part()
+            options.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
 def memory(folder: Path, count: int) -> dict[str, Any]:
-    """Strip an album of so many photos of 2 megapixels in a process of its own, then run the same command again."""
+    """Strip an album of so many photos of 640 x 480 in a process of its own, then run the same command again."""
     folder.mkdir()
-    rows, columns = np.mgrid[0:1200, 0:1600]
+    rows, columns = np.mgrid[0:480, 0:640]
     waves = [128 + 100 * np.sin(rows / (37 + 9 * c) + columns / (53 + 7 * c)) for c in range(3)]
     Image.fromarray(np.stack(waves, -1).astype(np.uint8)).save(folder / "00000.jpg", quality=90)
     for number in range(1, count):
@@ -181,9 +184,9 @@ def timed(work: Callable[[], object]) -> float:
 
 def machine() -> dict[str, Any]:
     """Return what it ran on, and how busy that was with other things."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    command = ["git", "-C", str(EXAMPLES), "rev-parse", "HEAD"]
     return {
-        "commit": commit,
+        "commit": subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip(),
         "cloak": version("photo-cloak"),
         "torch": torch.__version__,
         "python": platform.python_version(),
