@@ -26,7 +26,7 @@ import torch
 from PIL import Image
 
 from cloak.album import Album
-from cloak.bench import benchmark
+from cloak.bench import benchmark, peak_memory
 from cloak.config import AttackConfig, FacePolicy, ProtectConfig
 from cloak.decoding import Decoder
 from cloak.image.codec import decode
@@ -52,9 +52,9 @@ def main() -> None:
     results: dict[str, Any] = {"machine": machine(), "attack_steps": STEPS}
     with tempfile.TemporaryDirectory() as folder:
         parts: dict[str, Callable[[], object]] = {
+            "memory": lambda: [memory(Path(folder) / str(count), count) for count in SIZES],
             "isolation": isolation,
             "mixed_album": lambda: mixed(Path(folder)),
-            "memory": lambda: [memory(Path(folder) / str(count), count) for count in SIZES],
             "by_faces": lambda: {str(count): by_faces(Path(folder), count) for count in FACES},
             "lanes": lambda: lanes(Path(folder)),
         }
@@ -81,8 +81,6 @@ def memory(folder: Path, count: int) -> dict[str, Any]:
 
 def album(folder: Path, out: Path) -> dict[str, Any]:
     """Protect a folder without looking for faces; seconds and peak memory of this process."""
-    import resource  # noqa: PLC0415 -- not on Windows
-
     config = ProtectConfig(faces=FacePolicy.NONE, device="cpu")
     jobs = plan(find_photos([folder], output=out).sources, out)
     start = time.perf_counter()
@@ -90,8 +88,8 @@ def album(folder: Path, out: Path) -> dict[str, Any]:
         for _ in protect(jobs, config, sink=sink):
             pass
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": round(seconds, 1), "photos_per_second": round(len(jobs) / seconds, 1), "peak_mb": round(peak)}
+    rate = round(len(jobs) / seconds, 1)
+    return {"seconds": round(seconds, 1), "photos_per_second": rate, "peak_mb": peak_memory()}
 
 
 def isolation() -> list[dict[str, Any]]:
