@@ -40,8 +40,8 @@ SHARED = ("strength", "weights", "faces", "protect", "me", "bystanders", "no_fac
 def watch(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 -- checked by click
     """Protect the photos in FOLDER and those that appear there; write them to a folder, or upload them.
 
-    It runs until Ctrl-C or SIGTERM; the photo in hand is finished. Started again, it goes on where it stopped. A photo
-    is taken when it is complete, and again when it changes; the originals stay as they are.
+    It runs until Ctrl-C or SIGTERM; what is being written is finished, the rest left for the next start. A photo is
+    taken when it is complete, and again when it changes; the originals stay as they are.
 
     Example: cloak watch ~/Camera -o ~/Safe
     """

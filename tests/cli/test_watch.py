@@ -1,4 +1,4 @@
-"""`cloak watch`: what it refuses before it watches. What it does is in tests/test_watching.py."""
+"""`cloak watch`: what it refuses before it watches. What it does is in tests/watch."""
 
 import pytest
 
