@@ -1,6 +1,8 @@
 """A gate before a real HTTP server: passes on what it is asked, and can be told to fail."""
 
 import http.client
+import socket
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
 from .loopback import Answer, Cut, Loopback, Request
@@ -12,8 +14,9 @@ class Gate(Loopback):
     """Passes requests on.
 
     Attributes:
-        every: of this many uploads (PUT), the last fails; 0 for none.
+        every: of so many requests, of whatever kind, the last fails; 0 for none.
         ways: in which they fail, in turn.
+        failed: how many did.
     """
 
     def __init__(self, server: str) -> None:
@@ -22,7 +25,12 @@ class Gate(Loopback):
         self.every = 0
         self.ways: tuple[Cut | Answer, ...] = (Answer(503), *Cut)
         self.failed = 0
-        self._uploads = 0
+        self._requests = 0
+
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
+        # an answer goes out in two pieces, of which the second would wait 40 ms for the first
+        handler.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().serve(handler)
 
     def answer(self, request: Request) -> Answer:
         connection = http.client.HTTPConnection(self._server.hostname or "", self._server.port, timeout=30)
@@ -39,9 +47,9 @@ class Gate(Loopback):
         return Answer(answer.status, data, kept)
 
     def _due(self, method: str, path: str) -> Cut | Answer | None:
-        if method == "PUT" and self.every:
-            self._uploads += 1
-            if self._uploads % self.every == 0:
+        if self.every:
+            self._requests += 1
+            if self._requests % self.every == 0:
                 self.failed += 1
                 return self.ways[self.failed % len(self.ways)]
         return super()._due(method, path)
