@@ -10,6 +10,9 @@ from types import FrameType
 
 import click
 
+SHOW_CURSOR = b"\x1b[?25h\n"
+"""The progress bar hides it."""
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -26,6 +29,8 @@ def stopping(stop: threading.Event) -> Iterator[None]:
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 -- the system's interface
         if stop.is_set():
+            if sys.stderr.isatty():
+                os.write(sys.stderr.fileno(), SHOW_CURSOR)
             os._exit(128 + number)
         stop.set()
         if sys.stderr.isatty():

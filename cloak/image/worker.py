@@ -32,7 +32,8 @@ def serve(requests: BinaryIO, answers: BinaryIO, shared: int) -> None:
     for line in requests:
         request = json.loads(line)
         limit(request["max_pixels"], request["seconds"])
-        answer = _answer(os.pread(shared, request["size"], 0), request["max_pixels"], shared)
+        with os.fdopen(os.dup(shared), "r+b") as file:
+            answer = _answer(file, request["size"], request["max_pixels"])
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
 
@@ -51,19 +52,19 @@ def limit(max_pixels: int, seconds: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
-def _answer(data: bytes, max_pixels: int, shared: int) -> dict[str, Any]:
+def _answer(file: BinaryIO, size: int, max_pixels: int) -> dict[str, Any]:
+    file.seek(0)
     try:
-        read = raster.read(data, max_pixels=max_pixels)
+        read = raster.read(file.read(size), max_pixels=max_pixels)
     except PhotoError as error:
         return {"error": type(error).__name__, "message": str(error)}
     except MemoryError:
         return {"error": "TooLargeError", "message": "not enough memory to decode it: make the photo smaller"}
     planes = [read.pixels] if read.alpha is None else [read.pixels, read.alpha]
-    os.ftruncate(shared, 0)
-    with os.fdopen(os.dup(shared), "r+b") as file:
-        file.seek(0)
-        for plane in planes:
-            file.write(plane.data.cast("B"))
+    file.seek(0)
+    file.truncate()
+    for plane in planes:
+        file.write(plane.data.cast("B"))
     return {
         "shape": read.pixels.shape[1:],
         "alpha": read.alpha is not None,
