@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import botocore.auth
 import pytest
@@ -16,6 +17,7 @@ from cloak.upload.destination import Audience, Wish
 from cloak.upload.destinations.s3 import S3
 
 from .items import item
+from .servers import moto
 from .servers import s3rver as s3rver_server
 from .servers.loopback import Answer, Cut
 from .servers.programs import free_port
@@ -155,6 +157,24 @@ def test_a_server_that_kept_half_a_photo_is_found_out(gate: Gate, destination: S
     with pytest.raises(TransientError, match="does not have what was sent"):
         destination.put(photo, Wish())
     assert objects(destination, photo.name) == 0
+
+
+def test_old_versions_that_moto_keeps_and_nobody_may_list_are_said_to_be_still_there(tmp_path: Path) -> None:
+    with moto.running(tmp_path) as server:
+        bucket = server.bucket("photos")
+        server.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        gate = Gate(server.address)
+        keys = {"s3.access-key-id": server.key, "s3.secret-access-key": server.secret}
+        with gate.running() as address:
+            destination = S3.open({"bucket": bucket, "endpoint": address}, Credentials("s3", keys.get))
+            placed = destination.put(item(), Wish())
+            gate.fail("GET", f"/{bucket}", error(403, "AccessDenied"), times=2)  # unfinished uploads, and versions
+            with pytest.raises(TransferError, match="the photo is still there"):
+                destination.delete(placed.handle)
+            assert len(server.client.list_object_versions(Bucket=bucket)["Versions"]) == 1
+            destination.delete(placed.handle)
+            assert "Versions" not in server.client.list_object_versions(Bucket=bucket)
+            destination.close()
 
 
 @pytest.mark.parametrize("minutes", [-20, 20])
