@@ -152,9 +152,9 @@ def _tell(done: "Done", *, quiet: bool) -> None:
     if outcome.status == "failed":
         click.echo(f"failed: {source}: {outcome.reason}", err=True)
     elif outcome.status != "already done" and not quiet:
-        faces = f"{outcome.found} face{'' if outcome.found == 1 else 's'}; " if outcome.found else ""
+        faces = f": {outcome.found} face{'' if outcome.found == 1 else 's'}" if outcome.found else ""
         where = f"uploaded; delete: cloak uploads delete {done.upload}" if done.upload else shown(outcome.target or "")
-        click.echo(f"{outcome.status}: {source} -> {faces}{where}")
+        click.echo(f"{outcome.status}: {source} -> {where}{faces}")
     for note in done.notes:
         click.echo(f"note: {source}: {note}", err=True)
 
