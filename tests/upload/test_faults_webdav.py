@@ -168,6 +168,18 @@ def test_a_full_server_ends_the_upload(destination, gate, folder):
     assert copies(folder, one.name) == []
 
 
+def test_a_disk_that_fills_up_while_a_photo_is_written_leaves_nothing_behind(tmp_path):
+    with wsgidav.running(tmp_path, blocks=32) as address:
+        made, one = connect(address), large()
+        made.check(Wish())
+        with pytest.raises(TransientError, match="answered 500") as error:
+            made.put(one, Wish())
+        assert "may still be there" not in str(error.value)
+        assert copies(tmp_path, one.name) == []
+        assert made.put(item(), Wish()).audience is Audience.OWNER
+        made.close()
+
+
 @pytest.mark.parametrize("status", [301, 302, 307])
 def test_a_server_that_sends_us_elsewhere_is_not_followed(destination, gate, status):
     gate.fail("PUT", "/photos", Answer(status, headers={"Location": "http://evil.example/photos"}))

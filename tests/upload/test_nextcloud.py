@@ -180,6 +180,29 @@ def test_what_is_deleted_does_not_stay_in_the_trash(destination, server):
     assert httpx.get(placed.link).status_code == 404
 
 
+def test_a_check_leaves_nothing_not_even_in_the_trash(destination, server):
+    before = list(server.trash.iterdir())
+    destination.check(Wish())
+    assert list(server.trash.iterdir()) == before
+
+
+def test_an_upload_that_failed_leaves_nothing_in_the_trash(destination, server):
+    one = item()
+    server.fail("HEAD", "/remote.php", Cut.BEFORE_ANSWER)
+    with pytest.raises(TransientError):
+        destination.put(one, Wish())
+    assert copies(server, one.name) == []
+
+
+def test_what_a_failed_upload_left_in_the_trash_is_found(destination, server):
+    one = item()
+    placed = destination.put(one, Wish(album="Summer"))
+    httpx.delete(placed.handle, auth=(wsgidav.USER, wsgidav.PASSWORD)).raise_for_status()
+    destination.delete(destination.find(one.name))
+    assert copies(server, one.name) == []
+    assert destination.find(one.name) is None
+
+
 def test_what_somebody_moved_to_the_trash_is_not_gone_yet(destination, server):
     one = item()
     placed = destination.put(one, Wish())

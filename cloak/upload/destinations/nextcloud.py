@@ -64,29 +64,29 @@ class Nextcloud:
 
     def check(self, wish: Wish) -> None:
         """See that the folder can be written to and is shared with nobody."""
-        self._files.check(wish)
+        self._empty_trash(self._files.try_out(wish))
         parts = self._place(wish).strip("/").split("/")
         for end in range(1, len(parts) + 1):
             self._refuse_shared(f"/{'/'.join(parts[:end])}")
 
     def put(self, item: Item, wish: Wish) -> Placed:
         """Upload one file, make its link if one is wished, and read back what became of both."""
-        placed = self._files.put(item, wish)
         path = f"{self._place(wish)}/{item.name}"
         try:
+            placed = self._files.put(item, wish)
             self._refuse_shared(self._place(wish))
             for share in self._cloud.shares(path):  # of an earlier, interrupted upload
                 self._cloud.unshare(str(share["id"]))
             return self._shared(placed, path, item, wish) if wish.audience is Audience.LINK else placed
         except CloakError as error:
-            self._take_back(placed.handle, error)
+            self._take_back(self._files.address(path.removeprefix(f"/{self._folder}/")), error)
             raise
 
     def find(self, name: str) -> str | None:
-        """Return the handle of a file of this name, in the folder or in an album's, with that of its link."""
+        """Return the handle of a file of this name, with that of its link; also if it is in the trash bin only."""
         found = self._files.find(name)
         if found is None:
-            return None
+            return self._files.address(name) if self._cloud.trashed(name) else None
         links = self._cloud.shares(f"/{self._folder}/{self._files.path_of(found)}")
         return f"{found}{_SHARE}{links[0]['id']}" if links else found
 
@@ -109,8 +109,7 @@ class Nextcloud:
         if number:
             self._cloud.unshare(number)
         self._files.delete(address)
-        for trashed in self._cloud.trashed(_name(address)):
-            self._cloud.erase(trashed)
+        self._empty_trash(_name(address))
         if self._cloud.trashed(_name(address)):
             raise TransferError(f"{address} is still in the trash bin after it was deleted from it")
 
@@ -150,6 +149,11 @@ class Nextcloud:
             link=str(share["url"]),
             password=password,
         )
+
+    def _empty_trash(self, name: str) -> None:
+        """Delete from the trash bin what has a name."""
+        for trashed in self._cloud.trashed(name):
+            self._cloud.erase(trashed)
 
     def _take_back(self, handle: str, error: CloakError) -> None:
         """Delete what was not placed as wished; its links end with it."""

@@ -64,6 +64,10 @@ class WebDav:
 
     def check(self, wish: Wish) -> None:
         """Make the folder, put a file of no meaning into it, see who can read that, and delete it."""
+        self.try_out(wish)
+
+    def try_out(self, wish: Wish) -> str:
+        """Do what `check` does, and return the name of the file that was there for a moment."""
         probe = f"{secrets.token_hex(16)}.jpg"
         try:
             self._make("")
@@ -73,6 +77,7 @@ class WebDav:
         except TransferError as error:
             raise UploadError(f"{error}: check the address and the network") from error
         self._refuse_wider(audience, wish, "nothing was uploaded")
+        return probe
 
     def put(self, item: Item, wish: Wish) -> Placed:
         """Upload one file and ask for it without an account; take it back if that worked and was not wished."""
@@ -113,6 +118,10 @@ class WebDav:
     def close(self) -> None:
         """Let go of connections."""
         self._dav.close()
+
+    def address(self, path: str) -> str:
+        """Return the handle of a file, by its path below the folder."""
+        return self._dav.address(path)
 
     def path_of(self, handle: str) -> str:
         """Return the path, below the folder, of a file.

@@ -12,13 +12,16 @@ USER, PASSWORD = "me", "s3cret-of-wsgidav"
 
 
 @contextmanager
-def running(folder: Path, *, everybody: bool = False, certificate: tuple[Path, Path] | None = None) -> Iterator[str]:
+def running(
+    folder: Path, *, everybody: bool = False, certificate: tuple[Path, Path] | None = None, blocks: int = 0
+) -> Iterator[str]:
     """Serve `folder`/files.
 
     Args:
         folder: for its files, configuration and log.
         everybody: whether it asks for no password.
         certificate: chain and key; with them it speaks TLS only.
+        blocks: of 512 bytes that a file may have, as if its disk were full after them; 0 for no limit.
     """
     files, port = folder / "files", free_port()
     files.mkdir(exist_ok=True)
@@ -38,5 +41,7 @@ def running(folder: Path, *, everybody: bool = False, certificate: tuple[Path, P
     path = folder / "wsgidav.json"
     path.write_text(json.dumps(config))
     command = [program("python/bin/wsgidav"), "--config", str(path)]
+    if blocks:
+        command = ["sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", *command]
     with started(command, port, folder / "wsgidav.log") as address:
         yield address.replace("http:", "https:") if certificate else address
