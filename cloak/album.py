@@ -274,9 +274,9 @@ def _place(entry: Entry, manifest: Manifest, standing: Standing) -> list[str]:
     content = manifest.digest_file(manifest.folder / entry.path)
     if entry.status == Status.FAILED:
         return standing.failed
-    if content in (None, entry.earlier):
-        return standing.missing
-    return standing.done if content == entry.content else standing.changed
+    if content == entry.content:  # first: what it replaced may have been the same
+        return standing.done
+    return standing.missing if content in (None, entry.earlier) else standing.changed
 
 
 def _today() -> str:
