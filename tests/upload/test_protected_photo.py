@@ -25,12 +25,14 @@ from cloak.upload.send import Parcel, deliver
 
 from .servers import copyparty, sshd, wsgidav
 from .servers.nextcloud_fake import NextcloudFake
+from .servers.programs import program
 
 PHOTO = Path(__file__).parents[2] / "examples" / "phone.jpg"
 
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    program("python/bin/wsgidav")  # no photo without servers
     out = tmp_path_factory.mktemp("protected")
     command = Path(sysconfig.get_path("scripts")) / ("cloak.exe" if sys.platform == "win32" else "cloak")
     subprocess.run([command, "protect", PHOTO, "-o", out, "--strength", "subtle"], check=True, capture_output=True)

@@ -160,6 +160,7 @@ def test_a_jump_that_is_not_made_is_said(home_of_its_own):
         ({"path": ""}, "a folder on the server"),
         ({"path": "~/photos"}, "a folder on the server"),
         ({"path": "a/../../b"}, "a folder on the server"),
+        ({"key": "/no/such/key"}, "no private key"),
         ({"port": "ssh"}, "a number from 1 to 65535"),
         ({"port": "70000"}, "a number from 1 to 65535"),
     ],
@@ -190,7 +191,8 @@ def test_a_server_whose_key_changed_is_sent_nothing(server, tmp_path):
 
 def test_a_wrong_password_is_said_and_not_shown(server, tmp_path):
     refused = pytest.raises(CredentialsError, match="refused user, key and password")
-    with opened(server.settings(key=str(tmp_path / "none")), password=KEPT) as destination, refused as error:
+    sshd.keygen(tmp_path / "other")
+    with opened(server.settings(key=str(tmp_path / "other")), password=KEPT) as destination, refused as error:
         destination.check(Wish())
     assert KEPT not in str(error.value)
 

@@ -33,7 +33,7 @@ class Sftp:
 
     The audience is read back from the file's mode. A file is written under a hidden name, which says whose it is, gets
     its mode before its first byte, and its own name when all of it is there. A handle is
-    ``sftp://user@host:port/folder/file``.
+    ``sftp://user@host:port/folder/file``, with host, user and port as they were set up.
     """
 
     KIND: ClassVar[str] = "sftp"
@@ -49,10 +49,10 @@ class Sftp:
     )
     AUDIENCES: ClassVar[tuple[Audience, ...]] = (Audience.OWNER, Audience.PUBLIC)
 
-    def __init__(self, login: "Login", root: str) -> None:
+    def __init__(self, login: "Login", root: str, place: str) -> None:
         self._login = login
         self._root = root
-        self._start = f"sftp://{login.user or ''}@{login.host}:{login.port}/{root}/"
+        self._start = f"sftp://{place}/{root}/"
         self._ssh: paramiko.SSHClient | None = None
         self._sftp: paramiko.SFTPClient | None = None
 
@@ -77,7 +77,9 @@ class Sftp:
             password=credentials.get("password"),
             passphrase=credentials.get("passphrase"),
         )
-        return cls(where, root)
+        # as it was set up, so that a change in ~/.ssh/config loses no upload
+        user, port = settings.get("user", ""), settings.get("port", "")
+        return cls(where, root, f"{user}@{host}:{port}".removeprefix("@").removesuffix(":"))
 
     def check(self, wish: Wish) -> None:
         """Sign in, make the folder, put a file of no meaning into it, see who may read that, and delete it."""

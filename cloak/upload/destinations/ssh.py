@@ -72,6 +72,8 @@ def login(
             f"~/.ssh/config reaches {host} by ProxyJump, which is not done here: write ProxyCommand "
             f"ssh -W %h:%p {found['proxyjump']}"
         )
+    if key and not Path(_expanded(key)).is_file():
+        raise ConfigError(f"there is no private key {key!r}: name its file, or leave it out for the usual ones")
     number = port or found.get("port", "22")
     if not number.isdigit() or not 0 < int(number) < 65536:
         raise ConfigError(f"the port of an SSH server is a number from 1 to 65535, got {number!r}")
