@@ -34,6 +34,7 @@ def purge(
     *,
     run: str,
     backoff: Backoff = PATIENCE,
+    close: bool = True,
 ) -> Iterator[Purged]:
     """Delete uploads; those that another process is at are left to it, without a word.
 
@@ -42,9 +43,10 @@ def purge(
     Args:
         entries: see `Ledger.due`.
         ledger: where they are from.
-        open_destination: gives the destination of a name; closed by this.
+        open_destination: gives the destination of a name.
         run: the name of a run that goes on around this.
         backoff: how often to try.
+        close: close the destinations in the end.
 
     Raises:
         LedgerError: nothing more can be noted, and so nothing more is deleted.
@@ -69,7 +71,7 @@ def purge(
                 yield _failed(ledger, entry, str(error))
     finally:
         ledger.release(run)
-        for destination in open_ones.values():
+        for destination in open_ones.values() if close else ():
             destination.close()
 
 

@@ -29,17 +29,18 @@ def running() -> Iterator[Run]:
     """Be a run for a while, and remove what earlier ones that were killed left in the spool."""
     spool = places.private_folder(places.spool())
     sweep()
-    name = secrets.token_hex(8)
-    lock = FileLock(_lock(name), mode=0o600)
-    with lock:
-        folder = spool / name
-        folder.mkdir(mode=0o700)
-        try:
-            yield Run(name, folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            with suppress(OSError):
-                _lock(name).unlink()
+    while True:
+        name = secrets.token_hex(8)
+        with FileLock(_lock(name), mode=0o600):
+            if not _lock(name).exists():  # somebody swept it away before it was locked
+                continue
+            folder = spool / name
+            folder.mkdir(mode=0o700)
+            try:
+                yield Run(name, folder)
+            finally:
+                _remove(name)
+            return
 
 
 def lives(name: str) -> bool:
@@ -56,10 +57,15 @@ def lives(name: str) -> bool:
 def sweep() -> None:
     """Remove the photos and locks of runs that were killed."""
     for lock in places.spool().glob("*.lock"):
-        if not lives(lock.stem):
-            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-            with suppress(OSError):
-                lock.unlink()
+        with suppress(Timeout), FileLock(lock, timeout=0):
+            _remove(lock.stem)
+
+
+def _remove(name: str) -> None:
+    """Remove a run's folder and, while it is held, its lock."""
+    shutil.rmtree(places.spool() / name, ignore_errors=True)
+    with suppress(OSError):  # Windows removes no open file
+        _lock(name).unlink()
 
 
 def _lock(name: str) -> Path:

@@ -77,8 +77,8 @@ def damaged(path: Path, reason: str) -> LedgerError:
     return LedgerError(
         f"the ledger {shown(path)} is damaged ({reason}); nothing was changed. 1. See what can still be read: "
         "`cloak uploads export --salvage`, and keep what it prints, it is the only record of what is up there. 2. Put "
-        f"back a backup of the file, or move it aside ({shown(path.name)} and the files that begin like it): the next upload "
-        "begins a new one. 3. What only the old one knew is deleted by no purge: delete it at the destination"
+        f"back a backup of the file, or move it aside ({shown(path.name)} and the files that begin like it): the next "
+        "upload begins a new one. 3. What only the old one knew is deleted by no purge: delete it at the destination"
     )
 
 

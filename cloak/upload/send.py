@@ -1,4 +1,4 @@
-"""Bring prepared photos to a destination: each once, noted before it leaves, with patience, and never for too many eyes."""
+"""Bring prepared photos to a destination: each once, noted before it leaves, and never for more eyes than wished."""
 
 import hashlib
 import random
@@ -204,7 +204,7 @@ class _Delivery:
             if left and isinstance(error, PhotoError):
                 return Sent(parcel=parcel, id=identity, reason=f"{error}; {left}")
             if left:
-                raise type(error)(f"{error}; {left}") from error
+                raise UploadError(f"{error}; {left}") from error
             raise
         self.ledger.place(identity, placed)
         return Sent(parcel=parcel, id=identity, placed=placed, notes=tuple(self._notes(placed)))
@@ -214,7 +214,7 @@ class _Delivery:
         if placed.audience.wider_than(self.wish.audience):
             self.backoff.call(lambda: self.destination.delete(placed.handle))
             raise AudienceError(
-                f"{self.place} gave the file to {placed.audience}, and {self.wish.audience} was asked for: it was deleted"
+                f"{self.place} gave the file to {placed.audience}, not {self.wish.audience}, as asked for: it was deleted"
             )
 
     def _undo(self, identity: str, name: str) -> str:

@@ -16,7 +16,7 @@ from cloak.upload.send import Backoff, Parcel, deliver
 from .items import item
 
 ALBUMS = {
-    "unicode": "Sömmer ☀ 2026 – 夏休み",
+    "unicode": "Sömmer ☀ 2026 夏休み",
     "300 characters": "a" * 300,
     "300 umlauts": "ü" * 300,
     "path": "../../etc/passwd",

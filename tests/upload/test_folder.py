@@ -101,6 +101,6 @@ def test_a_thousand_uploads_with_every_twentieth_request_failing_are_there_once(
     monkeypatch.setenv("CLOAK_HOME", str(tmp_path / "home"))
     flaky = Flaky(destination, every=20)
     with Ledger.open() as ledger:
-        upload_many(flaky, ledger, tmp_path / "photos", lambda: os.listdir(tmp_path / "there"))
+        upload_many(flaky, ledger, tmp_path / "photos", lambda: [path.name for path in (tmp_path / "there").iterdir()])
     assert flaky.failed == flaky.requests // 20
     assert flaky.failed >= 50

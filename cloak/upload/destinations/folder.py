@@ -64,8 +64,8 @@ class Folder:
         if placed.audience.wider_than(wish.audience):
             self.delete(handle)
             raise AudienceError(
-                f"others can read what is written to {shown(self._root)}, whose disk keeps no permissions: the file was "
-                "deleted again; choose another folder, or pass --public if they may"
+                f"others can read what is written to {shown(self._root)}, whose disk keeps no permissions: the file "
+                "was deleted again; choose another folder, or pass --public if they may"
             )
         return placed
 
