@@ -210,7 +210,7 @@ def _sentences(report: _Report, failures: Sequence[object], total: int, request:
     yield f"As the destination says: {WHO[widest]}."
     if request.wish.expires:
         until = when(request.wish.expires)
-        yield f"Their time is up on {until}: `cloak uploads purge` deletes them then: let it run daily (docs/upload.md)."
+        yield f"They are due on {until}: `cloak uploads purge` deletes them then; let it run daily (docs/upload.md)."
     else:
         yield "They stay until you delete them."
     yield RECALL

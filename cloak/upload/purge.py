@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from cloak.errors import ConfigError, MissingExtraError, PhotoError, UploadError
+from cloak.errors import ConfigError, MissingExtraError, PhotoError, UploadError, UsageError
 from cloak.upload.destination import Destination
 from cloak.upload.ledger import Entry, Ledger, State
 from cloak.upload.send import Backoff, clean
@@ -64,7 +64,7 @@ def purge(
                 if entry.destination not in open_ones:
                     open_ones[entry.destination] = open_destination(entry.destination)
                 yield _delete(open_ones[entry.destination], ledger, entry, backoff)
-            except (UploadError, ConfigError, MissingExtraError) as error:
+            except (UploadError, ConfigError, MissingExtraError, UsageError) as error:
                 closed[entry.destination] = str(error)
                 yield _failed(ledger, entry, str(error))
             except PhotoError as error:

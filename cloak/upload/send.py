@@ -214,7 +214,7 @@ class _Delivery:
         if placed.audience.wider_than(self.wish.audience):
             self.backoff.call(lambda: self.destination.delete(placed.handle))
             raise AudienceError(
-                f"{self.place} gave the file to {placed.audience}, not {self.wish.audience}, as asked for: it was deleted"
+                f"{self.place} gave the file to {placed.audience}, not {self.wish.audience}, and it was deleted"
             )
 
     def _undo(self, identity: str, name: str) -> str:

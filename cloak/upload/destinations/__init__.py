@@ -14,6 +14,7 @@ BUILT_IN = {
     "immich": "cloak.upload.destinations.immich:Immich",
     "mastodon": "cloak.upload.destinations.mastodon:Mastodon",
     "nextcloud": "cloak.upload.destinations.nextcloud:Nextcloud",
+    "pixelfed": "cloak.upload.destinations.pixelfed:Pixelfed",
     "s3": "cloak.upload.destinations.s3:S3",
     "sftp": "cloak.upload.destinations.sftp:Sftp",
     "webdav": "cloak.upload.destinations.webdav:WebDav",

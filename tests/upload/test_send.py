@@ -1,0 +1,172 @@
+"""Sending and purging, against a folder that is made to fail."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cloak.errors import AudienceError, CredentialsError, TransientError, UsageError
+from cloak.upload.credentials import Credentials
+from cloak.upload.destination import Audience, Wish
+from cloak.upload.destinations.folder import Folder
+from cloak.upload.ledger import Ledger, State
+from cloak.upload.purge import purge
+from cloak.upload.send import Backoff, Parcel, check, deliver
+
+from .items import item
+
+QUICK = Backoff(attempts=3, first=0.001, most=0.001)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOAK_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def there(tmp_path):
+    return tmp_path / "there"
+
+
+@pytest.fixture
+def destination(there):
+    return Folder.open({"path": str(there)}, Credentials("test"))
+
+
+@pytest.fixture
+def ledger():
+    with Ledger.open() as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def parcels(tmp_path):
+    made = []
+    for seed in range(3):
+        path = tmp_path / f"{seed}.jpg"
+        path.write_bytes(item(seed=seed).file.data)
+        made.append(Parcel(source=path, path=path))
+    return made
+
+
+def send(parcels, destination, ledger, **options):
+    return list(deliver(parcels, destination, ledger, place="nas", wish=Wish(), backoff=QUICK, **options))
+
+
+def test_what_did_not_pass_the_scan_stays_here_and_the_others_go(parcels, destination, ledger, there, examples):
+    parcels[1] = Parcel(source=examples / "phone.jpg", path=examples / "phone.jpg")
+    results = send(parcels, destination, ledger)
+    assert [bool(one.placed) for one in results] == [True, False, True]
+    assert results[1].reason
+    assert len(list(there.iterdir())) == len(ledger.entries(State.PLACED)) == 2
+    assert ledger.entries(State.PENDING) == []
+
+
+def test_the_same_photo_is_uploaded_once_unless_asked_for_again(parcels, destination, ledger, there):
+    first = send(parcels[:1], destination, ledger)[0]
+    second = send(parcels[:1], destination, ledger)[0]
+    assert (second.already, second.id, second.placed) == (True, first.id, None)
+    assert len(list(there.iterdir())) == 1
+    assert send(parcels[:1], destination, ledger, again=True)[0].placed
+    assert len(list(there.iterdir())) == 2
+
+
+def test_a_wider_audience_than_wished_is_deleted_and_ends_the_run(parcels, destination, ledger, there, monkeypatch):
+    inner = destination.put
+    monkeypatch.setattr(destination, "put", lambda one, _: inner(one, Wish(audience=Audience.PUBLIC)))
+    with pytest.raises(AudienceError, match="gave the file to public, not owner, and it was deleted"):
+        send(parcels, destination, ledger)
+    assert list(there.iterdir()) == []
+    assert ledger.entries() == []
+
+
+def test_a_row_is_there_before_the_first_byte_leaves(parcels, destination, ledger, monkeypatch):
+    inner, seen = destination.put, []
+
+    def put(one, wish):
+        seen.append([(entry.state, entry.name) for entry in ledger.entries(State.PENDING)] == [("pending", one.name)])
+        return inner(one, wish)
+
+    monkeypatch.setattr(destination, "put", put)
+    send(parcels, destination, ledger)
+    assert seen == [True] * 3
+
+
+def test_what_keeps_failing_leaves_nothing_and_the_others_go(parcels, destination, ledger, there, monkeypatch):
+    inner, calls = destination.put, []
+
+    def put(one, wish):
+        calls.append(one.name)
+        placed = inner(one, wish)
+        if one.name == calls[0]:
+            raise TransientError("the answer was cut off")
+        return placed
+
+    monkeypatch.setattr(destination, "put", put)
+    results = send(parcels, destination, ledger)
+    assert results[0].reason == "the answer was cut off"
+    assert calls.count(calls[0]) == QUICK.attempts
+    assert len(list(there.iterdir())) == len(ledger.entries(State.PLACED)) == 2
+
+
+def test_what_cannot_be_cleaned_up_stays_due_and_is_said(parcels, destination, ledger, monkeypatch):
+    def refuse(*_):
+        raise CredentialsError("the password was refused")
+
+    monkeypatch.setattr(destination, "put", refuse)
+    with monkeypatch.context() as patch:
+        patch.setattr(destination, "find", refuse)
+        with pytest.raises(CredentialsError.__base__, match="refused; something of it may be there still"):
+            send(parcels, destination, ledger)
+    (entry,) = ledger.due()
+    assert (entry.state, entry.problem) == (State.PENDING, "the password was refused")
+    assert [one.problem for one in purge([entry], ledger, lambda _: destination, run="r")] == [""]
+    assert ledger.entries() == []
+
+
+def test_an_expiry_in_the_past_and_an_audience_that_is_not_offered_are_refused(destination):
+    with pytest.raises(UsageError, match="is in the past"):
+        check(destination, Wish(expires=datetime.now(UTC) - timedelta(seconds=1)), "nas")
+    with pytest.raises(AudienceError, match="it has --private, --public"):
+        check(destination, Wish(audience=Audience.LINK), "nas")
+
+
+def test_waits_grow_by_chance_up_to_a_limit_and_the_server_is_heeded():
+    backoff = Backoff(first=1, most=8)
+    for attempt in range(1, 12):
+        waits = [backoff.wait(attempt) for _ in range(50)]
+        assert max(waits) <= min(8, 2 ** (attempt - 1))
+        assert len(set(waits)) > 1
+    assert backoff.wait(1, after=30) == 30
+
+
+def test_a_server_that_asks_for_too_much_patience_is_not_asked_again(parcels, destination, ledger, monkeypatch):
+    calls = []
+
+    def put(*_):
+        calls.append(1)
+        raise TransientError("come back tomorrow", after=86400)
+
+    monkeypatch.setattr(destination, "put", put)
+    assert send(parcels[:1], destination, ledger)[0].reason == "come back tomorrow"
+    assert len(calls) == 1
+
+
+def test_what_cannot_be_deleted_stays_due_and_one_bad_destination_does_not_stop_the_others(
+    parcels, destination, ledger, there
+):
+    soon = Wish(expires=datetime.now(UTC) - timedelta(seconds=5))
+    for place in ("gone", "nas", "gone"):
+        list(deliver(parcels[:1], destination, ledger, place=place, wish=soon, again=True))
+    opened = []
+
+    def open_destination(name):
+        opened.append(name)
+        if name == "gone":
+            raise UsageError("no destination is called 'gone'")
+        return destination
+
+    results = list(purge(ledger.due(), ledger, open_destination, run="r"))
+    assert [bool(one.problem) for one in results] == [True, False, True]
+    assert opened == ["gone", "nas"]
+    assert [entry.problem for entry in ledger.due()] == ["no destination is called 'gone'"] * 2
+    assert len(list(there.iterdir())) == 2
