@@ -55,7 +55,7 @@ class _UploadCommand(click.Command):
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print failures only.")
 @click.pass_context
-def upload(context: click.Context, **options: Any) -> None:  # noqa: ANN401 -- checked by click
+def upload(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 -- checked by click
     """Protect PATHS, scan what was made, and upload it.
 
     The originals stay as they are and stay here. What is uploaded has a random name, is for the fewest people that the

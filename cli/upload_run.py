@@ -72,11 +72,11 @@ def run(
     with closing(place.open()) as destination:
         check(destination, wish, place.name)
         with runs.running() as current:
-            dry = {"dry_run": request.dry_run}
+            dry_run = request.dry_run
             made = (
-                stripped(found.sources, current.folder, **dry)
+                stripped(found.sources, current.folder, dry_run=dry_run)
                 if strip_only
-                else protected(found.sources, current.folder, quiet=request.quiet, **dry, **protection)
+                else protected(found.sources, current.folder, quiet=request.quiet, dry_run=dry_run, **protection)
             )
             with closing(made):
                 if request.dry_run:

@@ -29,9 +29,9 @@ def setup(name: str, kind: str | None) -> None:
     settings.check_name(name)
     before = settings.read().get(name)
     if kind is None:
-        kind = click.prompt("Kind", type=click.Choice(kinds()), default=before and before.kind, err=True)
-    destination = load(str(kind))
-    place = _asked(name, str(kind), destination, before)
+        kind = str(click.prompt("Kind", type=click.Choice(kinds()), default=before and before.kind, err=True))
+    destination = load(kind)
+    place = _asked(name, kind, destination, before)
     missing = _keep_secrets(destination, place.credentials)
     settings.keep(place)
     click.echo(f"{name} is set up. Upload with: cloak upload PHOTOS --to {name}")
