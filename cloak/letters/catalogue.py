@@ -96,12 +96,13 @@ def countries() -> tuple[str, ...]:
 
 def languages() -> tuple[str, ...]:
     """Return the codes of the languages that letters are written in."""
-    return tuple(sorted(entry.name.removesuffix(".toml") for entry in (files(__package__) / "texts").iterdir()))
+    names = (entry.name for entry in files(__package__).iterdir())
+    return tuple(sorted(name[7:-5] for name in names if name.startswith("letter_") and name.endswith(".toml")))
 
 
 def words(language: str) -> dict[str, Any]:
     """Return all that a letter says in a language."""
-    return _table(f"texts/{language}.toml")
+    return _table(f"letter_{language}.toml")
 
 
 def _company(entry: dict[str, Any]) -> Company:
