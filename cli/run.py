@@ -10,26 +10,22 @@ from typing import Any
 import click
 
 from cloak.album import Album
+from cloak.cli.configured import configured
 from cloak.cli.known import known
 from cloak.cli.pausing import stopping
 from cloak.cli.progress import progress
 from cloak.cloaker import Cloaker
 from cloak.config import (
-    AttackConfig,
-    BystanderPolicy,
     FacePolicy,
-    NoFacePolicy,
     ProtectConfig,
     ProtectPolicy,
-    Strength,
 )
-from cloak.container import Container
 from cloak.errors import UsageError
 from cloak.files import check_folder
 from cloak.manifest import NAME as MANIFEST
-from cloak.models import WITNESS, Profile, artifact, cache, surrogates
+from cloak.models import WITNESS, artifact, cache, surrogates
 from cloak.models.registry import DETECTOR
-from cloak.names import NamePolicy, shown
+from cloak.names import shown
 from cloak.outcome import Outcome, Status
 from cloak.pipeline import protect
 from cloak.references import RECOGNISER
@@ -65,7 +61,7 @@ def run(
     Raises:
         CloakError: nothing can be done at all, or no more.
     """
-    config = _config(**options)
+    config = configured(**options)
     found = find_photos(paths, output=output)
     jobs = plan(found.sources, output, names=config.names, container=config.container)
     _check(jobs, output, config, manifest=manifest)
@@ -96,32 +92,6 @@ def run(
                 sink.own(config.report)
     _print(summary, as_json=as_json, quiet=quiet)
     return 1 if summary.stopped else 3 if summary.failures else 0
-
-
-def _config(
-    *,
-    strength: str,
-    weights: str,
-    faces: str,
-    protect: str,
-    bystanders: str,
-    names: str,
-    no_face: str,
-    format: str,
-    seed: int,
-    **others: Any,  # noqa: ANN401
-) -> ProtectConfig:
-    return ProtectConfig(
-        attack=AttackConfig.preset(Strength(strength), seed=seed),
-        weights=Profile(weights),
-        faces=FacePolicy(faces),
-        protect=ProtectPolicy(protect),
-        bystanders=BystanderPolicy(bystanders),
-        names=NamePolicy(names),
-        no_face=NoFacePolicy(no_face),
-        container=None if format == "keep" else Container(format),
-        **others,
-    )
 
 
 def _check(jobs: Sequence[Job], output: Path, config: ProtectConfig, *, manifest: bool) -> None:

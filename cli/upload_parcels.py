@@ -32,12 +32,13 @@ def protected(
     **options: Any,  # noqa: ANN401
 ) -> Generator[Parcel, None, None]:
     """Protect photos into a folder; options are those of `cloak protect`, by their names there."""
-    from cloak.cli.known import known  # noqa: PLC0415 -- these need PyTorch
+    from cloak.cli.configured import configured  # noqa: PLC0415 -- these need PyTorch
+    from cloak.cli.known import known  # noqa: PLC0415
     from cloak.cloaker import Cloaker  # noqa: PLC0415
     from cloak.outcome import Status  # noqa: PLC0415
     from cloak.pipeline import protect  # noqa: PLC0415
 
-    config = _config(dry_run=dry_run, **options)
+    config = configured(dry_run=dry_run, **options)
     jobs = plan(sources, folder, names=NamePolicy.RANDOM)
     cloaker = Cloaker(config, known(config, me, quiet=quiet))
     with closing(protect(jobs, config, cloaker=cloaker)) as outcomes:
@@ -48,39 +49,6 @@ def protected(
             left = f", {len(one.left)} left as they are" if one.left else ""
             path = None if failed or dry_run else one.target
             yield Parcel(source=one.source, path=path, problem=one.reason, done=f"{faces}{blurred}{left}")
-
-
-def _config(
-    *,
-    strength: str,
-    weights: str,
-    faces: str,
-    protect: str,
-    bystanders: str,
-    no_face: str,
-    seed: int,
-    **others: Any,  # noqa: ANN401
-) -> Any:  # noqa: ANN401 -- a ProtectConfig, which needs PyTorch
-    from cloak.config import (  # noqa: PLC0415
-        AttackConfig,
-        BystanderPolicy,
-        FacePolicy,
-        NoFacePolicy,
-        ProtectConfig,
-        ProtectPolicy,
-        Strength,
-    )
-    from cloak.models import Profile  # noqa: PLC0415
-
-    return ProtectConfig(
-        attack=AttackConfig.preset(Strength(strength), seed=seed),
-        weights=Profile(weights),
-        faces=FacePolicy(faces),
-        protect=ProtectPolicy(protect),
-        bystanders=BystanderPolicy(bystanders),
-        no_face=NoFacePolicy(no_face),
-        **others,
-    )
 
 
 def unlinked(parcels: Iterable[Parcel]) -> Generator[Parcel, None, None]:

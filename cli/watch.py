@@ -122,27 +122,10 @@ def _maker(*, strip_only: bool, quiet: bool, me: Path | None, **options: Any) ->
 
     if strip_only:
         return Stripper()
+    from cloak.cli.configured import configured  # noqa: PLC0415
     from cloak.cli.known import known  # noqa: PLC0415
-    from cloak.config import (  # noqa: PLC0415
-        AttackConfig,
-        BystanderPolicy,
-        FacePolicy,
-        NoFacePolicy,
-        ProtectConfig,
-        ProtectPolicy,
-        Strength,
-    )
-    from cloak.models import Profile  # noqa: PLC0415
 
-    config = ProtectConfig(
-        attack=AttackConfig.preset(Strength(options["strength"])),
-        weights=Profile(options["weights"]),
-        faces=FacePolicy(options["faces"]),
-        protect=ProtectPolicy(options["protect"]),
-        bystanders=BystanderPolicy(options["bystanders"]),
-        no_face=NoFacePolicy(options["no_face"]),
-        device=options["device"],
-    )
+    config = configured(**options)
     return Protector(config, known(config, me, quiet=quiet))
 
 
