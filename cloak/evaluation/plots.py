@@ -26,7 +26,7 @@ def plot(results: Results, folder: Path) -> list[Path]:
     """Draw what there is to draw, one PNG a plot.
 
     Returns:
-        similarity-<victim>, roc-<victim>, cmc-<victim>, budget, seconds, conditions-<method>: those there are.
+        similarity-<victim>, roc-<victim>, cmc-<victim>, budget, tint, seconds, conditions-<method>: those there are.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -40,7 +40,8 @@ def plot(results: Results, folder: Path) -> list[Path]:
     judged = [row for row in results.rows if row.protocol != "F"]
     if results.costs and select(judged, measure=PSR, condition=NONE, surrogate=False, left_out=False):
         for name, label, value in (
-            ("budget", "DSSIM in the face box", _dssim),
+            ("budget", "DSSIM in the face box", partial(_look, "dssim")),
+            ("tint", "tint in the face box, grey levels", partial(_look, "colour")),  # where all have one DSSIM
             ("seconds", "seconds a face", _seconds),
         ):
             plots.append((name, partial(_against, judged, results.costs, label, value)))
@@ -55,8 +56,8 @@ def _lines(draw: "Callable[[Axes, list[Curve]], None]", curves: list[Curve], axe
     draw(axes, curves)
 
 
-def _dssim(cost: Cost) -> float:
-    return cost.looks["dssim"][0]
+def _look(name: str, cost: Cost) -> float:
+    return cost.looks[name][0]
 
 
 def _seconds(cost: Cost) -> float:
