@@ -140,7 +140,9 @@ class Ledger:
         self._execute("UPDATE uploads SET problem = ?, claim = NULL WHERE id = ?", (problem, identity))
 
     def claim(self, entry: Entry, run: str) -> bool:
-        """Take an entry on for a run, unless somebody else has, or it changed since it was read."""
+        """Take an entry on for a run, unless another that lives has, or it changed since it was read."""
+        if entry.claim not in (None, run) and runs.lives(entry.claim):
+            return False
         changed = self._execute(
             "UPDATE uploads SET claim = ? WHERE id = ? AND claim IS ? AND state = ?",
             (run, entry.id, entry.claim, entry.state),

@@ -98,6 +98,13 @@ def test_an_entry_can_be_claimed_once_and_by_another_when_the_claimer_died():
         assert ledger.claim(entry, run.name)
 
 
+def test_an_upload_that_goes_on_is_left_to_the_run_that_does_it():
+    with Ledger.open() as ledger, runs.running() as uploading, runs.running() as deleting:
+        entry = ledger.get(begin(ledger, run=uploading.name))
+        assert not ledger.claim(entry, deleting.name)
+        assert ledger.claim(entry, uploading.name)
+
+
 def test_ids_may_be_cut_short_but_not_ambiguous():
     with Ledger.open() as ledger:
         identity = begin(ledger)
