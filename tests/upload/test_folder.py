@@ -64,9 +64,19 @@ def test_a_disk_without_permissions_is_told_by_what_it_gave_and_the_file_is_dele
 def test_an_unplugged_disk_has_not_deleted_anything(destination, tmp_path):
     placed = destination.put(item(), Wish())
     (tmp_path / "there").rename(tmp_path / "elsewhere")
-    for call in (destination.look, destination.delete):
+    for call in (destination.look, destination.delete, destination.find):
         with pytest.raises(TransferError, match="is the disk that it is on connected"):
             call(placed.handle)
+
+
+def test_one_that_was_set_up_anew_elsewhere_does_not_call_gone_what_is_in_the_old_place(destination, tmp_path):
+    placed = destination.put(item(), Wish(album="Summer"))
+    (tmp_path / "new").mkdir()
+    anew = Folder.open({"path": str(tmp_path / "new")}, NOBODY)
+    for call in (anew.look, anew.delete):
+        with pytest.raises(TransferError, match="is no file below"):
+            call(placed.handle)
+    assert destination.look(placed.handle)
 
 
 @pytest.mark.parametrize("handle", ["../secret.jpg", "/etc/passwd", ".", "a/../../b"])

@@ -115,7 +115,7 @@ def test_a_server_that_ignores_permissions_gets_no_photo(destination, there, mon
 def test_a_disk_that_is_not_mounted_has_not_deleted_anything(destination, there):
     placed = destination.put(item(), Wish())
     there.rename(there.with_name("elsewhere"))
-    for call in (destination.look, destination.delete):
+    for call in (destination.look, destination.delete, destination.find):
         with pytest.raises(TransferError, match="is its disk connected there"):
             call(placed.handle)
 

@@ -153,7 +153,7 @@ def test_a_server_whose_disk_is_not_there_has_not_deleted_anything(destination, 
     placed = destination.put(item(), Wish())
     folder = server[1] / destination._dav.root.rpartition("/")[2]
     folder.rename(folder.with_name("elsewhere"))
-    for call in (destination.look, destination.delete):
+    for call in (destination.look, destination.delete, destination.find):
         with pytest.raises(TransferError, match="nobody knows whether"):
             call(placed.handle)
 

@@ -22,7 +22,8 @@ class Folder:
     """Puts files of mode 0600 below a folder; `--public` makes them 0644.
 
     The audience is read back from the file's permissions: where a disk keeps none, such as FAT, everybody may read it.
-    A handle is a path relative to the folder.
+    A handle is the whole path of a file, so that the name of a destination that was set up anew for another folder does
+    not make its files there seem gone.
     """
 
     KIND: ClassVar[str] = "folder"
@@ -57,7 +58,7 @@ class Folder:
                 path.chmod(0o644)
         except (OSError, WriteError) as error:
             raise TransferError(f"cannot write to {shown(self._root)}: {_reason(error)}") from error
-        handle = path.relative_to(self._root).as_posix()
+        handle = os.fspath(path)
         placed = self.look(handle)
         if placed is None:
             raise TransferError(f"{shown(path)} was written, and is gone again")
@@ -76,7 +77,10 @@ class Folder:
         except OSError as error:
             raise TransferError(f"cannot look into {shown(self._root)}: {_reason(error)}") from error
         found = [path / name for path in (self._root, *albums) if os.path.lexists(path / name)]
-        return found[0].relative_to(self._root).as_posix() if found else None
+        if found:
+            return os.fspath(found[0])
+        self._refuse_missing_root()
+        return None
 
     def look(self, handle: str) -> Placed | None:
         """Return who may read a file now; None if it is gone."""

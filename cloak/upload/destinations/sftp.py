@@ -121,6 +121,7 @@ class Sftp:
                 path = f"{folder}/{name}"
                 if _mode(sftp, path) is not None or _mode(sftp, _part(path)) is not None:
                     return self._handle(path)
+            self._refuse_missing_root(sftp)
         return None
 
     def look(self, handle: str) -> Placed | None:

@@ -99,6 +99,7 @@ class WebDav:
         for folder in self._dav.names(self._dav.address(""), folders=True):
             if self._dav.size(f"{folder}/{name}") is not None:
                 return self._dav.address(f"{folder}/{name}")
+        self._refuse_missing_folder(name)
         return None
 
     def look(self, handle: str) -> Placed | None:
