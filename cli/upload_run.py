@@ -169,14 +169,13 @@ def _tell(sent: Sent) -> None:
     source, placed = shown(sent.parcel.source), sent.placed
     if sent.already:
         click.echo(f"already there: {source}: as {sent.id}; pass --again for a second copy")
-    if placed is None:
-        return
-    click.echo(
-        f"uploaded: {source}: {sent.parcel.done}; {WHO[placed.audience]}; delete: cloak uploads delete {sent.id}"
-    )
-    if placed.link:
+    if placed:
+        click.echo(
+            f"uploaded: {source}: {sent.parcel.done}; {WHO[placed.audience]}; delete: cloak uploads delete {sent.id}"
+        )
+    if placed and placed.link:
         click.echo(f"  link: {placed.link}" + (f" until {when(placed.expires)}" if placed.expires else ""))
-    if placed.password:
+    if placed and placed.password:
         click.echo(f"  password of the link, shown this once: {placed.password}")
     for note in sent.notes:
         click.echo(f"note: {source}: {note}", err=True)

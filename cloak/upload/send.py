@@ -13,7 +13,7 @@ from cloak.errors import AudienceError, CloakError, PhotoError, TransientError, 
 from cloak.files import read
 from cloak.upload import runs
 from cloak.upload.destination import Audience, Cleared, Destination, Item, Placed, Wish, clear
-from cloak.upload.ledger import Ledger, State
+from cloak.upload.ledger import Entry, Ledger, State
 from cloak.upload.names import random_name
 
 _T = TypeVar("_T")
@@ -185,7 +185,7 @@ class _Delivery:
             sha256 = hashlib.sha256(file.data).hexdigest()
             before = None if again else self.ledger.same(sha256, self.place)
             if before:
-                return Sent(parcel=parcel, id=before.id, already=True)
+                return Sent(parcel=parcel, id=before.id, already=True, notes=tuple(self._older(before)))
             return self._send(parcel, file, sha256, alt)
         except PhotoError as error:
             return Sent(parcel=parcel, reason=str(error))
@@ -225,6 +225,14 @@ class _Delivery:
             self.ledger.fail(identity, str(error))
             return f"something of it may be there still: `cloak uploads purge` deletes it ({identity})"
         return ""
+
+    def _older(self, before: Entry) -> Iterable[str]:
+        """Say in what an upload that is there already is not as wished."""
+        if before.audience and before.audience.wider_than(self.wish.audience):
+            yield f"{before.id}, which is there already, can be seen by more people than wished: {before.audience}"
+        if self.wish.expires and (before.expires is None or before.expires > self.wish.expires + SKEW):
+            until = f"until {before.expires:%Y-%m-%d %H:%M} UTC" if before.expires else "until you delete it"
+            yield f"{before.id}, which is there already, stays for longer than wished: {until}"
 
     def _notes(self, placed: Placed) -> Iterable[str]:
         if placed.expires and placed.expires < datetime.now(UTC):

@@ -29,7 +29,9 @@ def there(tmp_path):
 
 @pytest.fixture
 def destination(there):
-    return Folder.open({"path": str(there)}, Credentials("test"))
+    folder = Folder.open({"path": str(there)}, Credentials("test"))
+    folder.check(Wish())
+    return folder
 
 
 @pytest.fixture
@@ -48,8 +50,8 @@ def parcels(tmp_path):
     return made
 
 
-def send(parcels, destination, ledger, **options):
-    return list(deliver(parcels, destination, ledger, place="nas", wish=Wish(), backoff=QUICK, **options))
+def send(parcels, destination, ledger, *, wish=Wish(), **options):  # noqa: B008 -- frozen
+    return list(deliver(parcels, destination, ledger, place="nas", wish=wish, backoff=QUICK, **options))
 
 
 def test_what_did_not_pass_the_scan_stays_here_and_the_others_go(parcels, destination, ledger, there, examples):
@@ -68,6 +70,19 @@ def test_the_same_photo_is_uploaded_once_unless_asked_for_again(parcels, destina
     assert len(list(there.iterdir())) == 1
     assert send(parcels[:1], destination, ledger, again=True)[0].placed
     assert len(list(there.iterdir())) == 2
+
+
+def test_of_what_is_there_already_it_is_said_if_more_see_it_or_it_stays_for_longer(parcels, destination, ledger):
+    send(parcels[:1], destination, ledger, wish=Wish(audience=Audience.PUBLIC))
+    soon = Wish(expires=datetime.now(UTC) + timedelta(hours=1))
+    (second,) = send(parcels[:1], destination, ledger, wish=soon)
+    assert second.already
+    assert [word for note in second.notes for word in ("more people", "for longer") if word in note] == [
+        "more people",
+        "for longer",
+    ]
+    send(parcels[1:2], destination, ledger, wish=soon)
+    assert send(parcels[1:2], destination, ledger)[0].notes == ()
 
 
 def test_a_wider_audience_than_wished_is_deleted_and_ends_the_run(parcels, destination, ledger, there, monkeypatch):
