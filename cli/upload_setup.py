@@ -1,8 +1,11 @@
 """`cloak upload setup`: ask once for what a destination has to know, and how uploads to it are by default."""
 
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import click
+
+from cloak.errors import CredentialsError
 
 if TYPE_CHECKING:
     from cloak.upload.credentials import Credentials
@@ -32,6 +35,8 @@ def setup(name: str, kind: str | None) -> None:
         kind = str(click.prompt("Kind", type=click.Choice(kinds()), default=before and before.kind, err=True))
     destination = load(kind)
     place = _asked(name, kind, destination, before)
+    with suppress(CredentialsError), closing(place.open()):  # what makes no sense is refused, and not kept
+        pass
     missing = _keep_secrets(destination, place.credentials)
     settings.keep(place)
     click.echo(f"{name} is set up. Upload with: cloak upload PHOTOS --to {name}")

@@ -192,6 +192,14 @@ def test_where_there_is_no_keyring_setup_names_the_variable_and_keeps_no_secret(
     assert "assword" not in places.config().read_text()
 
 
+def test_an_address_with_a_password_in_it_is_refused_and_not_kept():
+    done = _setup(["nas", "--kind", "webdav"], f"https://anna:{SECRET}@example.invalid/dav\nanna\n30d\n\n")
+    assert done.returncode == 1, done.stderr
+    assert "must not hold a user or a password" in done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    assert not places.config().exists()
+
+
 def test_a_secret_is_in_no_file_no_output_and_no_traceback(cloak, examples, monkeypatch, home):
     before = keyring.get_keyring()
     keyring.set_keyring(memory := Memory())
