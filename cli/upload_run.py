@@ -66,6 +66,8 @@ def run(
     who = Audience(audience) if audience else place.audience
     wish = Wish(audience=who, expires=expiry(expires or place.expires), album=album)
     request = _Request(place=place, wish=wish, **options)
+    if who is Audience.LINK and request.quiet and not (request.as_json or request.dry_run):
+        raise UsageError("--quiet would keep the link and its password from you, and they are shown once: leave it out")
     found = find_photos(paths)
     if request.alt and len(found.sources) != 1:
         raise UsageError(f"--alt describes one photo, and these are {len(found.sources)}: upload them one by one")

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -202,4 +203,5 @@ def _line(entry: "Entry") -> str:
     who = f"; {WHO[entry.audience]}" if entry.audience else ""
     note = f"; {shown(entry.note)}" if entry.note else ""
     problem = f"; COULD NOT BE DELETED: {shown(entry.problem)}" if entry.problem else ""
-    return f"{start}since {when(entry.placed)}, until {when(entry.expires)}{who}{note}{problem}"
+    overdue = "; OVERDUE: run `cloak uploads purge`" if entry.expires and entry.expires <= datetime.now(UTC) else ""
+    return f"{start}since {when(entry.placed)}, until {when(entry.expires)}{who}{note}{overdue}{problem}"

@@ -66,6 +66,7 @@ def test_what_is_due_is_purged_and_nothing_else(cloak, examples, there):
     _upload(cloak, examples / "phone.jpg", there, "--expires", "1d")
     time.sleep(2.1)
     assert len(json.loads(cloak("uploads", "purge", "--dry-run", "--json").out)) == 1
+    assert ["OVERDUE" in line for line in cloak("uploads", "list").out.splitlines()] == [True, False]
     assert cloak("uploads", "purge").out.startswith("deleted: ")
     assert len(list(there.iterdir())) == 1
     assert cloak("uploads", "purge", "-q").out == ""
@@ -130,6 +131,7 @@ def test_an_upload_that_is_interrupted_or_killed_leaves_nothing_after_the_next_p
         (["--to", "{there}", "--expires", "2001-01-01"], (2, "is in the past")),
         (["--to", "{there}", "--expires", "soon"], (2, "write 30d, 12h, 2w")),
         (["--to", "{there}", "--strip-only", "--strength", "subtle"], (2, "leave out --strength")),
+        (["--to", "{there}", "--link", "--quiet"], (2, "would keep the link and its password from you")),
         (["--to", "{there}", "--alt", "a cat"], (2, "--alt describes one photo")),
     ],
 )
