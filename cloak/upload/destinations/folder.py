@@ -123,7 +123,9 @@ class Folder:
     def _path(self, handle: str) -> Path:
         path = self._root / handle
         if ".." in path.parts or not path.is_relative_to(self._root) or path == self._root:
-            raise TransferError(f"{handle!r} is no file below {shown(self._root)}")
+            raise TransferError(
+                f"{handle!r} is no file below {shown(self._root)}: set the destination to the folder that it is in"
+            )
         return path
 
     def _refuse_missing_root(self) -> None:
