@@ -194,8 +194,14 @@ class Schedule:
     def _fail(self, begun: Begun, error: PhotoError) -> None:
         with self._mutex:
             already, begun.failed = begun.failed, True
-        if not already:
-            begun.outcome.set_result(self._steps.fail(begun.job, error))
+        if already:
+            return
+        try:
+            outcome = self._steps.fail(begun.job, error)
+        except BaseException as worse:  # raised again where the outcome is asked for
+            begun.outcome.set_exception(worse)
+        else:
+            begun.outcome.set_result(outcome)
 
     def _write(self, begun: Begun) -> None:
         with self._mutex:

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +14,12 @@ from PIL import Image
 from cloak.cloaker import Cloaker
 from cloak.config import AttackConfig, FacePolicy, NoFacePolicy, ProtectConfig
 from cloak.container import Container, Encoding
+from cloak.errors import OutputError, WriteError
 from cloak.image import inspect
 from cloak.image.codec import decode
-from cloak.outcome import Status
+from cloak.outcome import Outcome, Status
 from cloak.pipeline import encoding_for, protect
+from cloak.sinks import Sink
 from cloak.sources import find_photos
 from cloak.targets import Job, plan
 
@@ -121,6 +125,29 @@ def test_a_consumer_that_stops_leaves_whole_files_only(paint, tmp_path):
     assert first.source.name in written
     assert len(written) < 100
     assert all(data.endswith(b"IEND\xaeB`\x82") for data in written.values())
+
+
+def test_a_sink_that_breaks_while_it_notes_a_failure_ends_the_run_and_does_not_hang(paint, tmp_path):
+    class Broken(Sink):
+        def take(self, job: Job, data: bytes, outcome: Outcome) -> None:  # noqa: ARG002
+            raise WriteError("the disk is full")
+
+        def failed(self, job: Job, outcome: Outcome) -> None:  # noqa: ARG002
+            raise OutputError("the manifest cannot be used")
+
+    paint(tmp_path / "in" / "one.png")
+    config = replace(CONFIG, faces=FacePolicy.NONE)
+    raised: Future[list[Outcome]] = Future()
+
+    def run() -> None:
+        try:
+            raised.set_result(list(protect(_jobs(tmp_path / "in", tmp_path / "out"), config, sink=Broken())))
+        except BaseException as error:  # for the thread that waits
+            raised.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    with pytest.raises(OutputError, match="the manifest cannot be used"):
+        raised.result(timeout=60)
 
 
 @pytest.mark.parametrize(
