@@ -33,6 +33,9 @@ BYTES_PER_SECOND = 100_000
 """... and that much more for each second's worth of its file: some codecs take minutes for the largest photos."""
 
 _ANSWER = 1 << 20
+_PRIVATE = ("CLOAK_", "AWS_")
+"""Variables that may hold passwords for uploads: no decoder needs them."""
+
 _ERRORS = {error.__name__: error for error in (TooLargeError, UnreadablePhotoError, UnsupportedPhotoError)}
 
 
@@ -126,13 +129,14 @@ class _Process:
         self._shared = _nameless()
         code = f"import sys; sys.path[:] = sys.argv[1:-1]; from {program} import main; main()"
         path = [entry for entry in sys.path if entry]
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
         self._process = subprocess.Popen(  # noqa: S603 -- this interpreter, our module
             [sys.executable, "-P", "-c", code, *path, str(self._shared)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             pass_fds=(self._shared,),
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            env={**inherited, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             start_new_session=True,  # Ctrl-C is for the program, which ends this process in good order
         )
 

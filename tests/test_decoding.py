@@ -78,16 +78,37 @@ def test_a_process_that_was_killed_while_idle_is_replaced(paint, tmp_path):
     data = paint(tmp_path / "a.png").read_bytes()
     with Decoder() as decoder:
         decoder.decode(data)
-        for child in _children():
+        children = _children()
+        for child in children:
             os.kill(child, 9)
-            os.waitpid(child, os.WNOHANG)
+            os.waitpid(child, 0)
         assert decoder.decode(data).width == 48
+        assert children
+        assert not set(children) & set(_children())
 
 
 def _children() -> list[int]:
-    command = ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())]
+    command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(os.getpid())]
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [int(line.split()[0]) for line in out.splitlines() if "cloak.image.worker" in line]
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the system does not show it")
+def test_passwords_in_the_environment_are_not_handed_to_decoders(monkeypatch, paint, tmp_path):
+    monkeypatch.setenv("CLOAK_NAS_PASSWORD", "hush")
+    with Decoder() as decoder:
+        decoder.decode(paint(tmp_path / "a.png").read_bytes())
+        told = [Path(f"/proc/{child}/environ").read_bytes() for child in _children()]
+    assert told
+    assert not any(b"hush" in one for one in told)
+
+
+def test_memory_is_limited_where_less_processor_time_is_allowed_than_a_photo_has():
+    code = (
+        "import resource, sys; from cloak.image.worker import limit; resource.setrlimit(resource.RLIMIT_CPU, (50, 50));"
+        "limit(1_000_000, 90); sys.exit(resource.getrlimit(resource.RLIMIT_DATA)[0] == resource.RLIM_INFINITY)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_threads_decode_side_by_side(examples):

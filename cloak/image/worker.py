@@ -39,17 +39,19 @@ def serve(requests: BinaryIO, answers: BinaryIO, shared: int) -> None:
 
 
 def limit(max_pixels: int, seconds: int) -> None:
-    """Limit the memory and the processor time of this process, where the system can."""
+    """Limit memory and processor time of this process, where the system can; a crash leaves no photo in a core file."""
     with suppress(ImportError, OSError, ValueError):
         import resource  # noqa: PLC0415 -- not on Windows
 
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         most = min(_BASE + _BYTES_PER_PIXEL * max_pixels, memory * 3 // 4)
-        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        resource.setrlimit(resource.RLIMIT_CPU, (int(usage.ru_utime + usage.ru_stime) + seconds, hard))
+        time = int(usage.ru_utime + usage.ru_stime) + seconds
         # Not RLIMIT_AS: threads of decoders reserve address space that they never use.
-        resource.setrlimit(resource.RLIMIT_DATA, (most, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+        for kind, value in ((resource.RLIMIT_DATA, most), (resource.RLIMIT_CPU, time), (resource.RLIMIT_CORE, 0)):
+            with suppress(OSError, ValueError):  # one that cannot be set does not stop the others
+                _, hard = resource.getrlimit(kind)
+                resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
 def _answer(file: BinaryIO, size: int, max_pixels: int) -> dict[str, Any]:
