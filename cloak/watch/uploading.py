@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cloak.errors import ConfigError, LedgerError, PhotoError, UploadError
+from cloak.errors import AudienceError, ConfigError, LedgerError, PhotoError, UploadError
 from cloak.files import read
 from cloak.manifest import Entry, Manifest, locked
 from cloak.names import NamePolicy, shown
@@ -85,8 +85,8 @@ class Uploading:
                 for done in self._each(photos, destination, wish, stop):
                     told.add(done.outcome.source)
                     yield done
-        except LedgerError:
-            raise
+        except (LedgerError, AudienceError):
+            raise  # to try again would show the next photo to the wrong people, too
         except (UploadError, ConfigError, PhotoError) as error:
             for path in photos:
                 if path not in told:

@@ -6,15 +6,18 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from cloak.errors import AudienceError
 from cloak.outcome import Status
 from cloak.upload import ledger
-from cloak.upload.destination import Wish
+from cloak.upload.destination import Audience, Wish
+from cloak.upload.destinations.folder import Folder
 from cloak.upload.settings import Place
 from cloak.watch.uploading import Uploading, state_folder
 from cloak.watch.work import Stripper
@@ -109,3 +112,22 @@ def test_a_destination_that_is_out_of_order_fails_for_now_and_nothing_is_lost(fo
         (done,) = work.do([folder / "a.jpg"], threading.Event())
         assert done.upload
     assert len(visible(out)) == 1
+
+
+@pytest.mark.usefixtures("home")
+def test_a_destination_that_shows_a_photo_to_more_people_gets_no_other(folder, out, paint, monkeypatch):
+    for name in ("a.png", "b.png"):
+        paint(folder / name)
+    puts = []
+
+    def widening(self, item, wish):
+        puts.append(item.name)
+        return replace(PUT(self, item, wish), audience=Audience.PUBLIC)
+
+    PUT = Folder.put  # noqa: N806 -- what it is outside of this test
+    monkeypatch.setattr(Folder, "put", widening)
+    place = Place(name=str(out), kind="folder", settings={"path": str(out)})
+    with Uploading(folder, place, Wish, Stripper()) as work, pytest.raises(AudienceError):
+        list(work.do([folder / "a.png", folder / "b.png"], threading.Event()))
+    assert len(puts) == 1
+    assert not visible(out)
