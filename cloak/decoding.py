@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloak.container import ColourSpace, Container, Encoding
-from cloak.errors import TooLargeError, UnreadablePhotoError, UnsupportedPhotoError
+from cloak.errors import CloakError, TooLargeError, UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image.decode import decode, of_raster
 from cloak.image.raster import DEFAULT_MAX_PIXELS, Raster
 from cloak.photo import Photo
@@ -70,7 +71,8 @@ class Decoder:
     def start(self) -> None:
         """Start one process, so that it is there when the first photo comes; this does not wait for it."""
         if os.name == "posix" and self._idle.empty():
-            self._idle.put(_Process(self._program))
+            with suppress(CloakError):  # the first photo will say it
+                self._idle.put(_Process(self._program))
 
     def close(self) -> None:
         """End the processes that are idle. It can be used again."""
@@ -126,19 +128,18 @@ class _Process:
     """One process that decodes, one photo at a time."""
 
     def __init__(self, program: str) -> None:
-        self._shared = _nameless()
-        code = f"import sys; sys.path[:] = sys.argv[1:-1]; from {program} import main; main()"
-        path = [entry for entry in sys.path if entry]
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
-        self._process = subprocess.Popen(  # noqa: S603 -- this interpreter, our module
-            [sys.executable, "-P", "-c", code, *path, str(self._shared)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(self._shared,),
-            env={**inherited, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            start_new_session=True,  # Ctrl-C is for the program, which ends this process in good order
-        )
+        try:
+            self._shared = _nameless()
+            try:
+                self._process = _started(program, self._shared)
+            except BaseException:
+                os.close(self._shared)
+                raise
+        except OSError as error:
+            raise CloakError(
+                f"cannot start a process to decode photos in ({error.strerror}): close other programs, or raise the "
+                "limits on processes and open files"
+            ) from error
 
     def decode(self, data: bytes, max_pixels: int, seconds: int) -> Photo:
         os.ftruncate(self._shared, 0)
@@ -206,6 +207,22 @@ class _Process:
         code = self._process.wait()
         how = signal.strsignal(-code) if code < 0 else f"exit code {code}"
         return f"it took its decoder down ({how}): do not trust this file"
+
+
+def _started(program: str, shared: int) -> "subprocess.Popen[bytes]":
+    """Start an interpreter that waits for photos."""
+    code = f"import sys; sys.path[:] = sys.argv[1:-1]; from {program} import main; main()"
+    path = [entry for entry in sys.path if entry]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
+    return subprocess.Popen(  # noqa: S603 -- this interpreter, our module
+        [sys.executable, "-P", "-c", code, *path, str(shared)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        pass_fds=(shared,),
+        env={**inherited, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        start_new_session=True,  # Ctrl-C is for the program, which ends this process in good order
+    )
 
 
 def _nameless() -> int:

@@ -1,5 +1,6 @@
 """Photos are decoded in processes of their own: what takes one down is one failed photo."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import torch
 from cloak.cloaker import Cloaker
 from cloak.config import FacePolicy, ProtectConfig
 from cloak.decoding import Decoder
-from cloak.errors import PhotoError, TooLargeError, UnreadablePhotoError, UnsupportedPhotoError
+from cloak.errors import CloakError, PhotoError, TooLargeError, UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image.codec import decode
 from cloak.outcome import Status
 from cloak.pipeline import protect
@@ -146,3 +147,14 @@ def test_one_bad_photo_of_an_album_fails_and_the_others_are_written(decoder, pai
     assert [one.source.name for one in outcomes] == [job.source.name for job in jobs]
     assert {one.source.stem for one in outcomes if one.status is Status.FAILED} == set(EVIL)
     assert len(list((tmp_path / "out").iterdir())) == 6
+
+
+def test_where_no_process_can_be_started_the_error_says_what_to_do(monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with Decoder() as decoder:
+        decoder.start()
+        with pytest.raises(CloakError, match="close other programs"):
+            decoder.decode(b"any")
