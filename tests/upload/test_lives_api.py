@@ -1,11 +1,10 @@
-"""A stripped photo's whole life on S3, Mastodon and Immich: delivered, refused to others, due, purged, gone."""
+"""A protected photo's whole life on S3, Mastodon and Immich: delivered, refused to others, due, purged, gone."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -21,8 +20,6 @@ from cloak.upload.send import Parcel, check, deliver
 from .servers import moto, s3rver
 from .servers.immich_fake import ImmichFake
 from .servers.mastodon_fake import MastodonFake
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @dataclass(frozen=True)
@@ -125,14 +122,14 @@ LIVES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", LIVES)
-def test_a_stripped_photo_is_delivered_refused_to_others_and_gone_when_it_was_said(
-    where: str, cloak: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_protected_photo_is_delivered_refused_to_others_and_gone_when_it_was_said(
+    where: str, protected_photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    photo = protected_photo
     monkeypatch.setenv("CLOAK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    assert cloak("strip", EXAMPLES / "phone.jpg", "-o", tmp_path / "stripped").code == 0
-    (photo,) = (tmp_path / "stripped").iterdir()
     with LIVES[where](tmp_path) as life, Ledger.open() as ledger:
         wish = Wish(audience=life.audience, expires=datetime.now(UTC) + timedelta(hours=1))
         destination = life.make()

@@ -1,8 +1,5 @@
 """A real protected photo on each server: refused to others, the owner's byte for byte, and gone when its time is up."""
 
-import subprocess
-import sys
-import sysconfig
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,17 +24,11 @@ from .servers import copyparty, sshd, wsgidav
 from .servers.nextcloud_fake import NextcloudFake
 from .servers.programs import program
 
-PHOTO = Path(__file__).parents[2] / "examples" / "phone.jpg"
-
 
 @pytest.fixture(scope="module")
-def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def photo(request: pytest.FixtureRequest) -> Path:
     program("python/bin/wsgidav")  # no photo without servers
-    out = tmp_path_factory.mktemp("protected")
-    command = Path(sysconfig.get_path("scripts")) / ("cloak.exe" if sys.platform == "win32" else "cloak")
-    subprocess.run([command, "protect", PHOTO, "-o", out, "--strength", "subtle"], check=True, capture_output=True)
-    made = out / PHOTO.name
-    assert made.read_bytes() != PHOTO.read_bytes()
+    made: Path = request.getfixturevalue("protected_photo")
     return made
 
 

@@ -1,5 +1,6 @@
 """Sending and purging, against a folder that is made to fail."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -83,6 +84,19 @@ def test_of_what_is_there_already_it_is_said_if_more_see_it_or_it_stays_for_long
     ]
     send(parcels[1:2], destination, ledger, wish=soon)
     assert send(parcels[1:2], destination, ledger)[0].notes == ()
+
+
+@pytest.mark.parametrize("case", [(-1, "time is up already"), (9, "lets it stay until")])
+def test_a_server_whose_clock_or_rules_end_it_at_another_time_is_said(parcels, destination, ledger, monkeypatch, case):
+    hours, word = case
+    inner, end = destination.put, datetime.now(UTC).replace(microsecond=0) + timedelta(hours=hours)
+    monkeypatch.setattr(destination, "put", lambda *given: replace(inner(*given), expires=end))
+    wish = Wish(expires=datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1))
+    (sent,) = send(parcels[:1], destination, ledger, wish=wish)
+    (note,) = sent.notes
+    assert word in note
+    (entry,) = ledger.entries(State.PLACED)
+    assert (entry.expires, entry.server_expires) == (wish.expires, end)  # and so it is due when it was wished
 
 
 def test_a_wider_audience_than_wished_is_deleted_and_ends_the_run(parcels, destination, ledger, there, monkeypatch):
