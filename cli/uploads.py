@@ -108,6 +108,31 @@ def delete(identities: tuple[str, ...], *, quiet: bool) -> None:
 
 
 @uploads.command()
+@click.argument("identity", metavar="ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget(identity: str, *, yes: bool) -> None:
+    """Take an upload off the record without deleting it: for a place that will never be back.
+
+    Whatever is there stays there, and nothing here knows of it any more.
+
+    Example: cloak uploads forget 3f2a91c0
+    """
+    from cloak.names import shown  # noqa: PLC0415 -- see above
+    from cloak.upload import runs  # noqa: PLC0415
+    from cloak.upload.ledger import Ledger  # noqa: PLC0415
+
+    with runs.running() as run, Ledger.open() as ledger:
+        entry = ledger.get(identity)
+        if not yes:
+            click.confirm(f"Forget {entry.id}, and leave what is at {shown(entry.destination)}?", abort=True, err=True)
+        if not ledger.claim(entry, run.name):
+            click.echo(f"failed: another `cloak` is at work on {entry.id}: try again later", err=True)
+            sys.exit(3)
+        ledger.forget(entry.id)
+    click.echo(f"forgotten, not deleted: {entry.id} ({shown(entry.destination)})")
+
+
+@uploads.command()
 @click.option("--dry-run", is_flag=True, help="Say what is due, delete nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print failures only: for cron, which mails what is printed.")

@@ -128,6 +128,10 @@ class Ledger:
         """Forget an upload of which nothing ever was there."""
         self._execute("DELETE FROM uploads WHERE id = ? AND state = 'pending'", (identity,))
 
+    def forget(self, identity: str) -> None:
+        """Take an upload off the record, whatever may be there still."""
+        self._execute("DELETE FROM uploads WHERE id = ?", (identity,))
+
     def end(self, identity: str, state: State) -> None:
         """Note that an upload is gone, and forget all that does not prove it."""
         self._execute(

@@ -86,6 +86,18 @@ def test_what_cannot_be_purged_stays_due_and_is_said(cloak, examples, there):
     assert list(there.iterdir()) == []
 
 
+def test_what_is_at_a_place_that_will_never_be_back_can_be_forgotten(cloak, examples, there):
+    assert _upload(cloak, examples / "phone.jpg", there, "--expires", "1s").code == 0
+    (file,) = there.iterdir()
+    (entry,) = json.loads(cloak("uploads", "list", "--json").out)
+    result = cloak("uploads", "forget", entry["id"], "--yes")
+    assert (result.code, result.out.startswith("forgotten, not deleted")) == (0, True)
+    assert file.exists()
+    assert json.loads(cloak("uploads", "export").out) == []
+    time.sleep(1.1)
+    assert cloak("uploads", "purge").code == 0
+
+
 def test_two_purges_at_once_delete_and_report_each_upload_once(cloak, paint, there, tmp_path):
     for number in range(12):
         paint(tmp_path / "in" / f"{number}.png", width=40 + number)
