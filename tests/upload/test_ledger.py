@@ -114,6 +114,22 @@ def test_ids_may_be_cut_short_but_not_ambiguous():
                 ledger.get(wrong)
 
 
+def test_an_older_ledger_is_brought_up_to_date_with_all_its_rows_or_left_as_it_was(monkeypatch):
+    with Ledger.open() as ledger:
+        identity = place(ledger)
+    step = "ALTER TABLE uploads ADD COLUMN extra TEXT; UPDATE uploads SET extra = 'new';"
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step + "DROP TABLE nothing"))
+    with pytest.raises(LedgerError):
+        Ledger.open()
+    monkeypatch.setattr(schema, "MIGRATIONS", (schema.MIGRATIONS[0], step))
+    with Ledger.open() as ledger:  # fails with "duplicate column" if the first attempt had left its half
+        assert ledger.get(identity).state is State.PLACED
+    with sqlite3.connect(places.ledger()) as connection:
+        assert connection.execute("SELECT extra FROM uploads").fetchall() == [("new",)]
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    connection.close()
+
+
 def test_a_ledger_of_a_newer_version_is_refused_and_not_changed():
     Ledger.open().close()
     with sqlite3.connect(places.ledger()) as connection:
