@@ -1,0 +1,1 @@
+"""The local page and the HTTP API: `cloak serve`."""
