@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import cached_property
@@ -27,7 +27,8 @@ from cloak.networks import Networks
 from cloak.photo import Face, FaceBatch, Photo
 from cloak.references import RECOGNISER, References
 from cloak.schedule import StoppedError
-from cloak.selection import MIN_FACE, Chosen, is_large, select
+from cloak.selection import MIN_FACE, Chosen, is_large, overrule, select
+from cloak.targets import Treatment
 
 _Picture = TypeVar("_Picture", Photo, torch.Tensor, Image)
 _Kind = TypeVar("_Kind", bound=StrEnum)
@@ -150,17 +151,33 @@ class Cloaker:
                 results[start + index] = like(pictures[start + index], cloaked.photo)
         return results
 
-    def choose(self, photos: Sequence[Photo]) -> list[Chosen]:
-        """Find faces and say which are to be cloaked, for each photo."""
-        if self.config.faces is FacePolicy.NONE:
-            return [Chosen() for _ in photos]
+    def detect(self, photos: Sequence[Photo]) -> list[list[Face]]:
+        """Find the faces of each photo, in the order that a job's choices count in."""
         large = [photo.pixels for photo in photos if min(photo.height, photo.width) >= MIN_FACE]
         detected = iter(self.networks.detector.detect(large))
-        found = [next(detected) if min(photo.height, photo.width) >= MIN_FACE else [] for photo in photos]
+        return [next(detected) if min(photo.height, photo.width) >= MIN_FACE else [] for photo in photos]
+
+    def choose(self, photos: Sequence[Photo], choices: Sequence[Mapping[int, Treatment]] = ()) -> list[Chosen]:
+        """Find faces and say which are to be cloaked, for each photo.
+
+        Args:
+            photos: any number.
+            choices: for each of them, what somebody chose for single faces, by their place in `detect`'s answer.
+
+        Raises:
+            FaceChoiceError: what was chosen cannot be done.
+        """
+        if self.config.faces is FacePolicy.NONE and not any(choices):
+            return [Chosen() for _ in photos]
+        found = self.detect(photos)
         if self._references is None or self.config.protect is ProtectPolicy.ALL:
-            return [select(faces, self.config) for faces in found]
-        known = iter(self._compare(photos, found, self._references))
-        return [select(faces, self.config, [next(known) for face in faces if is_large(face)]) for faces in found]
+            chosen = [select(faces, self.config) for faces in found]
+        else:
+            known = iter(self._compare(photos, found, self._references))
+            chosen = [select(faces, self.config, [next(known) for face in faces if is_large(face)]) for faces in found]
+        if not any(choices):
+            return chosen
+        return [overrule(*each) for each in zip(chosen, found, choices, strict=True)]
 
     def cloak(self, photos: Sequence[Photo]) -> Iterator[tuple[int, Cloaked]]:
         """Cloak photos together; yield each, with its index, as soon as its last face is done.

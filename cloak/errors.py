@@ -25,6 +25,7 @@
         ├── UnsupportedPhotoError   an image that we refuse rather than damage (animated, unknown container)
         ├── TooLargeError           over the pixel limit: a decompression bomb, or a limit to raise
         ├── NoFaceError             no face found and `--no-face fail`
+        ├── FaceChoiceError         something was chosen for a face that cannot be done
         ├── ResidueError            the written bytes hold something that is not known to be harmless
         ├── WriteError              the file could not be written; nothing was left behind
         └── TransferError           the file could not be uploaded; nothing was left behind, or it is said where
@@ -132,6 +133,10 @@ class TooLargeError(PhotoError):
 
 class NoFaceError(PhotoError):
     """No face was found and the user asked for that to be a failure."""
+
+
+class FaceChoiceError(PhotoError):
+    """What was chosen for a face cannot be done: there is no such face, or it is too small."""
 
 
 class ResidueError(PhotoError):

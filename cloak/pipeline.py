@@ -108,15 +108,15 @@ class _Path:
         try:
             self.sink.refuse(job)
             with self.meter.measure("read"):
-                data = read(job.source, max_bytes=max(MIN_LIMIT, BYTES_PER_PIXEL * self.config.max_pixels))
+                data = self._read(job)
                 admitted = self.sink.admit(job, data)
             if isinstance(admitted, Outcome):
                 return admitted
-            job = admitted
+            job = replace(admitted, content=None)  # its pixels are enough from here on
             with self.meter.measure("decode"):
                 photo = self.decoder.decode(data)
             with self.meter.measure("detect"):
-                chosen = self.cloaker.choose([photo])[0]
+                chosen = self.cloaker.choose([photo], [job.choices])[0]
             self._check(chosen)
             if self.config.dry_run:
                 return _outcome(job, photo, chosen, done=False)
@@ -156,6 +156,11 @@ class _Path:
         outcome = Outcome(source=job.source, status=Status.FAILED, reason=str(error))
         self.sink.failed(job, outcome)
         return outcome
+
+    def _read(self, job: Job) -> bytes:
+        if job.content is not None:
+            return job.content
+        return read(job.source, max_bytes=max(MIN_LIMIT, BYTES_PER_PIXEL * self.config.max_pixels))
 
     def _check(self, chosen: Chosen) -> None:
         found = (*chosen.faces, *chosen.left, *chosen.blurred)

@@ -1,11 +1,13 @@
 """Which faces of a photo are cloaked, which are blurred, and which are left as they are, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cloak.config import BystanderPolicy, FacePolicy, ProtectConfig, ProtectPolicy
+from cloak.errors import FaceChoiceError
 from cloak.faces.people import Likeness
 from cloak.photo import Face
+from cloak.targets import Treatment
 
 MIN_FACE = 24.0
 """Faces whose longer side is fewer pixels are left as they are: recognisers do not see a person in them either."""
@@ -66,8 +68,46 @@ def select(faces: Sequence[Face], config: ProtectConfig, likeness: Sequence[Like
     )
 
 
+def overrule(chosen: Chosen, faces: Sequence[Face], choices: Mapping[int, Treatment]) -> Chosen:
+    """Do with single faces what somebody who looked at the photo chose; what is chosen for no face stays.
+
+    Args:
+        chosen: what the configuration makes of the faces.
+        faces: all that were found, in the order that `choices` counts in.
+        choices: what to do with some of them.
+
+    Raises:
+        FaceChoiceError: there is no such face, or it is too small for a cloak.
+    """
+    kept = {id(one.face): one for one in chosen.left}
+    groups: dict[Treatment, list[Face]] = {treatment: [] for treatment in Treatment}
+    for index, face in enumerate(faces):
+        treatment = choices.get(index, _treatment(chosen, face))
+        if treatment is Treatment.PROTECT and not is_large(face):
+            raise FaceChoiceError(f"face {index} is too small for a cloak ({face.size:.0f} pixels): blur or leave it")
+        groups[treatment].append(face)
+        if index in choices:
+            kept[id(face)] = LeftFace(face, "you chose so")
+    if missing := sorted(set(choices) - set(range(len(faces)))):
+        raise FaceChoiceError(f"there is no face {missing[0]}: the photo has {len(faces)}, counted from 0")
+    return Chosen(
+        faces=tuple(groups[Treatment.PROTECT]),
+        left=tuple(kept[id(face)] for face in groups[Treatment.LEAVE]),
+        blurred=tuple(groups[Treatment.BLUR]),
+        uncertain=chosen.uncertain,
+    )
+
+
+def _treatment(chosen: Chosen, face: Face) -> Treatment:
+    if any(face is one for one in chosen.faces):
+        return Treatment.PROTECT
+    return Treatment.BLUR if any(face is one for one in chosen.blurred) else Treatment.LEAVE
+
+
 def _wanted(large: Sequence[Face], config: ProtectConfig, likeness: Sequence[Likeness]) -> list[Face]:
     """Return the faces to cloak. In doubt, a face is one of them."""
+    if config.faces is FacePolicy.NONE:
+        return []
     if config.protect is not ProtectPolicy.ALL:
         spared = Likeness.OTHER if config.protect is ProtectPolicy.ME else Likeness.SAME
         return [face for face, each in zip(large, likeness, strict=True) if each is not spared]
@@ -79,7 +119,7 @@ def _wanted(large: Sequence[Face], config: ProtectConfig, likeness: Sequence[Lik
 def _reason(config: ProtectConfig) -> str:
     """Say why a face that is large enough is not cloaked."""
     return {
-        ProtectPolicy.ALL: "not the largest",
+        ProtectPolicy.ALL: "not to be cloaked" if config.faces is FacePolicy.NONE else "not the largest",
         ProtectPolicy.ME: "somebody else",
         ProtectPolicy.EXCEPT: "the person to leave out",
     }[config.protect]

@@ -3,8 +3,9 @@
 import os
 import secrets
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import count
 from pathlib import Path, PurePath
 
@@ -27,12 +28,29 @@ SUFFIXES = {
 """The suffixes of each container; the first is the one that we give."""
 
 
+class Treatment(StrEnum):
+    """What somebody who looked at a photo chose for one of its faces."""
+
+    PROTECT = "protect"
+    BLUR = "blur"
+    LEAVE = "leave"
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One photo to read and the file to write."""
+    """One photo to read and the file to write.
+
+    Attributes:
+        source: the file to read; a name alone where there is a content.
+        target: the file to write; a name alone where a sink writes no files.
+        content: the bytes of the original, where they are in memory; nothing is read then.
+        choices: what was chosen for single faces, by their place among all that `cloak.cloaker.Cloaker.detect` finds.
+    """
 
     source: Path
     target: Path
+    content: bytes | None = field(default=None, repr=False)
+    choices: Mapping[int, Treatment] = field(default_factory=dict)
 
 
 def plan(

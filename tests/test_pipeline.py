@@ -21,7 +21,7 @@ from cloak.outcome import Outcome, Status
 from cloak.pipeline import encoding_for, protect
 from cloak.sinks import Sink
 from cloak.sources import find_photos
-from cloak.targets import Job, plan
+from cloak.targets import Job, Treatment, plan
 
 CONFIG = ProtectConfig(attack=AttackConfig(steps=2), device="cpu")
 
@@ -39,6 +39,23 @@ def _protect(folder: Path, out: Path, config: ProtectConfig, cloaker: Cloaker) -
     outcomes = list(protect(_jobs(folder, out), config, cloaker=cloaker))
     assert [outcome.source for outcome in outcomes] == sorted(outcome.source for outcome in outcomes)
     return {outcome.source.name: outcome for outcome in outcomes}
+
+
+def test_a_photo_in_memory_is_protected_without_a_file_and_with_a_choice_for_each_face(examples, cloaker):
+    class Kept(Sink):
+        def take(self, job: Job, data: bytes, outcome: Outcome) -> None:  # noqa: ARG002
+            kept[job.source] = data
+
+    kept: dict[Path, bytes] = {}
+    name, content = Path("a"), (examples / "workers.jpg").read_bytes()
+    job = Job(name, name, content=content, choices={0: Treatment.BLUR, 2: Treatment.LEAVE})
+    (outcome,) = protect([job], CONFIG, cloaker=cloaker, sink=Kept())
+    assert (outcome.status, outcome.found, outcome.blurred, outcome.left) == ("protected", 1, 1, ("you chose so",))
+    faces = cloaker.detect([decode(content)])[0]
+    before, after = (decode(data).pixels.float() for data in (content, kept[name]))
+    changes = [(after - before).abs()[:, y0:y1, x0:x1].mean() for x0, y0, x1, y1 in (map(int, f.box) for f in faces)]
+    blurred, cloaked, left = (float(change) for change in changes)
+    assert blurred > 2 * cloaked > 2 * left
 
 
 def test_photos_are_cloaked_stripped_judged_and_written_in_order(examples, paint, tmp_path, cloaker):

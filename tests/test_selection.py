@@ -8,7 +8,7 @@ import torch
 
 from cloak.cloaker import Cloaker
 from cloak.config import AttackConfig, BystanderPolicy, FacePolicy, ProtectConfig, ProtectPolicy
-from cloak.errors import ReferencesError, ShapeError, UsageError
+from cloak.errors import FaceChoiceError, ReferencesError, ShapeError, UsageError
 from cloak.faces.detect import Detector
 from cloak.faces.embed import embed
 from cloak.faces.people import Likeness
@@ -19,9 +19,9 @@ from cloak.photo import Face
 from cloak.pipeline import protect
 from cloak.references import RECOGNISER, References, fingerprint
 from cloak.report import Report
-from cloak.selection import Chosen, select
+from cloak.selection import Chosen, overrule, select
 from cloak.summary import Summary
-from cloak.targets import Job
+from cloak.targets import Job, Treatment
 
 ME, EXCEPT = ProtectPolicy.ME, ProtectPolicy.EXCEPT
 LIKENESS = [Likeness.SAME, Likeness.UNCERTAIN, Likeness.OTHER]
@@ -50,6 +50,22 @@ def test_an_uncertain_face_is_cloaked_whether_the_person_is_to_be_protected_or_s
     chosen = select(faces, ProtectConfig(protect=EXCEPT), LIKENESS)
     assert _names(chosen, faces) == ([70, 50], [], [90, 10])
     assert chosen.left[0].reason == "the person to leave out"
+
+
+def test_a_choice_overrules_the_policy_for_that_face_and_for_no_other(faces):
+    chosen = select(faces, ProtectConfig())
+    chosen = overrule(chosen, faces, {0: Treatment.LEAVE, 2: Treatment.BLUR, 3: Treatment.BLUR})
+    assert _names(chosen, faces) == ([70], [10, 50], [90])
+    assert [one.reason for one in chosen.left] == ["you chose so"]
+    nobody = overrule(select(faces, ProtectConfig(faces=FacePolicy.NONE)), faces, {1: Treatment.PROTECT})
+    assert _names(nobody, faces) == ([70], [], [90, 10, 50])
+
+
+@pytest.mark.parametrize(("choices", "message"), [({4: "blur"}, "no face 4"), ({2: "protect"}, "too small")])
+def test_a_choice_that_cannot_be_done_is_an_error(faces, choices, message):
+    choices = {index: Treatment(treatment) for index, treatment in choices.items()}
+    with pytest.raises(FaceChoiceError, match=message):
+        overrule(select(faces, ProtectConfig()), faces, choices)
 
 
 def test_bystanders_are_left_blurred_or_cloaked(faces):
