@@ -150,7 +150,7 @@ def checked(data: bytes, outcome: str, original: bytes) -> tuple[bytes, Mapping[
     """
     try:
         told = json.loads(outcome)
-        status = told["status"]
+        status = str(told["status"])
         recognise(data[:HEAD])
         scan(data)
     except (ValueError, TypeError, KeyError):
