@@ -2,11 +2,11 @@
 
 import json
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,9 @@ from cloak.upload.expiry import expiry
 from cloak.upload.ledger import Ledger, State
 from cloak.upload.purge import purge
 from cloak.upload.send import Parcel, Sent, check, deliver
+
+if TYPE_CHECKING:
+    from cloak.cli.progress import Bar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,15 +129,16 @@ def _send(
         note=request.note,
         again=request.again,
         run=current,
+        told=lambda parcel, done, size: bar.sent(shown(parcel.source.name), done, size),
     )
     with ExitStack() as stack:
-        advance = stack.enter_context(_progress(len(found.sources), quiet=request.quiet))
+        bar = stack.enter_context(_progress(len(found.sources), quiet=request.quiet))
         try:
             for sent in stack.enter_context(closing(deliveries)):
                 report.sent.append(sent)
                 if not (request.quiet or request.as_json):
                     _tell(sent)
-                advance()
+                bar()
         except KeyboardInterrupt:
             report.stopped = True
         except CloakError as error:
@@ -229,13 +233,23 @@ def _photos(number: int) -> str:
     return f"{number} photo{'' if number == 1 else 's'}"
 
 
+class _NoBar:
+    """Stands for a bar where nobody looks at it."""
+
+    def __call__(self) -> None:
+        pass
+
+    def sent(self, name: str, done: int, size: int) -> None:
+        pass
+
+
 @contextmanager
-def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
+def _progress(total: int, *, quiet: bool) -> "Iterator[Bar | _NoBar]":
     """A bar, if there is somebody to look at it."""
     if quiet or not sys.stderr.isatty():
-        yield lambda: None
+        yield _NoBar()
         return
     from cloak.cli.progress import progress  # noqa: PLC0415 -- takes long to load
 
-    with progress(total, label="Uploading") as advance:
-        yield advance
+    with progress(total, label="Uploading") as bar:
+        yield bar

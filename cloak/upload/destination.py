@@ -6,7 +6,7 @@ says so. To add one, write a class with the methods of `Destination` and name it
 ``cloak.destinations``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -62,11 +62,14 @@ class Item:
         name: what it is called there: random, with the suffix of its format.
         file: its content.
         alt: what the picture shows, for those who cannot see it, in the user's own words; never taken from metadata.
+        told: a destination that knows how far it is calls this with the number of bytes that have left; from 0 again
+            with each try. It need not: see `cloak.upload.counting`.
     """
 
     name: str
     file: Cleared
     alt: str = ""
+    told: Callable[[int], object] = field(default=lambda _: None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

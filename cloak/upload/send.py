@@ -131,6 +131,7 @@ def deliver(
     again: bool = False,
     backoff: Backoff | None = None,
     run: str | None = None,
+    told: Callable[[Parcel, int, int], object] = lambda *_: None,
 ) -> Generator[Sent, None, None]:
     """Upload files one after the other; yield what became of each.
 
@@ -148,6 +149,7 @@ def deliver(
         again: upload what is there already once more.
         backoff: how often to try.
         run: the name of a run that goes on around this; one of its own if None.
+        told: called with a parcel, how many bytes of it have left, and how many it has.
 
     Raises:
         UploadError: nothing more can be uploaded.
@@ -157,10 +159,10 @@ def deliver(
         with runs.running() as own:
             yield from deliver(
                 parcels, destination, ledger, place=place, wish=wish, alt=alt, note=note, again=again,
-                backoff=backoff, run=own.name,
+                backoff=backoff, run=own.name, told=told,
             )  # fmt: skip
         return
-    one = _Delivery(destination, ledger, place, wish, note, backoff or Backoff(), run)
+    one = _Delivery(destination, ledger, place, wish, note, backoff or Backoff(), run, told)
     for parcel in parcels:
         yield one.deliver(parcel, alt=alt, again=again)
 
@@ -176,6 +178,7 @@ class _Delivery:
     note: str
     backoff: Backoff
     run: str
+    told: Callable[[Parcel, int, int], object]
 
     def deliver(self, parcel: Parcel, *, alt: str, again: bool) -> Sent:
         if parcel.path is None:
@@ -191,9 +194,15 @@ class _Delivery:
             return Sent(parcel=parcel, reason=str(error))
 
     def _send(self, parcel: Parcel, file: Cleared, sha256: str, alt: str) -> Sent:
-        item = Item(name=random_name(file.container), file=file, alt=alt)
+        size = len(file.data)
+        item = Item(
+            name=random_name(file.container),
+            file=file,
+            alt=alt,
+            told=lambda sent: self.told(parcel, min(sent, size), size),  # a form around it is not counted
+        )
         identity = self.ledger.begin(
-            destination=self.place, name=item.name, sha256=sha256, size=len(file.data), run=self.run,
+            destination=self.place, name=item.name, sha256=sha256, size=size, run=self.run,
             expires=self.wish.expires, note=self.note,
         )  # fmt: skip
         try:

@@ -3,12 +3,14 @@
 Source: RFC 4918 (WebDAV), RFC 9110 (PUT, HEAD, DELETE).
 """
 
+from collections.abc import Callable
 from urllib.parse import quote, unquote, urlsplit
 from xml.etree import ElementTree
 
 import httpx
 
 from cloak.errors import TransferError, UploadError
+from cloak.upload.counting import Counted
 from cloak.upload.credentials import Secret
 from cloak.upload.destinations.http import Http
 
@@ -49,7 +51,14 @@ class Dav:
         if answer.status_code == 409:
             raise UploadError(f"cannot make the folder {self.address(folder)}: the one that it is in does not exist")
 
-    def put(self, path: str, data: bytes, kind: str, headers: dict[str, str]) -> None:
+    def put(
+        self,
+        path: str,
+        data: bytes,
+        kind: str,
+        headers: dict[str, str],
+        told: Callable[[int], object] = lambda _: None,
+    ) -> None:
         """Upload a file, in place of what has its name.
 
         Args:
@@ -57,8 +66,10 @@ class Dav:
             data: its content.
             kind: its media type.
             headers: more of them.
+            told: called with the number of bytes that have left.
         """
-        self.http.call("PUT", self.address(path), "upload", content=data, headers={"Content-Type": kind, **headers})
+        headers = {"Content-Type": kind, "Content-Length": str(len(data)), **headers}
+        self.http.call("PUT", self.address(path), "upload", content=Counted(data, told), headers=headers)
 
     def size(self, path: str) -> int | None:
         """Return how many bytes a file has; None if there is none."""

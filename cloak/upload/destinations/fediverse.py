@@ -13,6 +13,7 @@ import requests
 
 from cloak.errors import TransferError, TransientError
 from cloak.upload.credentials import Secret
+from cloak.upload.destination import Item
 from cloak.upload.destinations import anonymous
 from cloak.upload.destinations.fediverse_errors import Session, status_of, translated
 
@@ -53,20 +54,15 @@ class Account:
         for _ in self.posts(1):
             break
 
-    def send(self, data: bytes, kind: str, name: str, alt: str) -> tuple[str, bool]:
-        """Upload a picture.
-
-        Args:
-            data: the file.
-            kind: its media type.
-            name: of the file; others than Mastodon may show it.
-            alt: what it shows.
+    def send(self, item: Item) -> tuple[str, bool]:
+        """Upload a picture; others than Mastodon may show the name of its file.
 
         Returns:
             its number, and whether the server is done with it.
         """
-        with translated(f"send a picture to {self._server}", self._session):
-            media = self._client.media_post(data, kind, description=alt or None, file_name=name)
+        kind = f"image/{item.file.container}"
+        with translated(f"send a picture to {self._server}", self._session), self._session.counted(item.told):
+            media = self._client.media_post(item.file.data, kind, description=item.alt or None, file_name=item.name)
         return str(media["id"]), bool(media["url"])
 
     def wait(self, media: str) -> None:

@@ -1,8 +1,9 @@
 """What the errors of Mastodon.py mean for an upload."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import requests
 from mastodon import (
@@ -14,7 +15,19 @@ from mastodon import (
 )
 
 from cloak.errors import CloakError, CredentialsError, TransferError, TransientError, UntrustedError, UploadError
+from cloak.upload.counting import Counted
 from cloak.upload.destinations.http import seconds
+
+
+class _Counting(requests.adapters.HTTPAdapter):
+    """Sends whole forms in pieces that are counted; requests would read a file into memory before its first byte."""
+
+    told: Callable[[int], object] | None = None
+
+    def send(self, request: requests.PreparedRequest, *given: Any, **named: Any) -> requests.Response:  # noqa: ANN401 -- as upstream
+        if self.told and isinstance(request.body, bytes):
+            request.body = Counted(request.body, self.told)  # type: ignore[assignment]  # a file will do
+        return super().send(request, *given, **named)
 
 
 class Session:
@@ -27,8 +40,20 @@ class Session:
 
     def __init__(self) -> None:
         self.http = requests.Session()
+        self._counting = _Counting()
+        for scheme in ("https://", "http://"):
+            self.http.mount(scheme, self._counting)
         self.http.hooks["response"].append(self._remember)
         self.after: float | None = None
+
+    @contextmanager
+    def counted(self, told: Callable[[int], object]) -> Iterator[None]:
+        """Tell of bytes that are sent meanwhile: those of a picture and of the form around it."""
+        self._counting.told = told
+        try:
+            yield
+        finally:
+            self._counting.told = None
 
     def _remember(self, response: requests.Response, *_: object, **__: object) -> None:
         said = seconds(response.headers.get("Retry-After"))

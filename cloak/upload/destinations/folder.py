@@ -54,6 +54,7 @@ class Folder:
         try:
             path = self._place(wish) / item.name
             write(path, item.file.data, overwrite=True, private=True)
+            item.told(len(item.file.data))
             if wish.audience is Audience.PUBLIC:
                 path.chmod(0o644)
         except (OSError, WriteError) as error:

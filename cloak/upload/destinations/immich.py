@@ -73,7 +73,7 @@ class Immich:
         earlier = self.find(item.name)
         if earlier:
             self.delete(earlier)
-        number, there = self._server.upload(item.name, item.file.data, f"image/{item.file.container}")
+        number, there = self._server.upload(item.name, item.file.data, f"image/{item.file.container}", item.told)
         if there:
             raise TransferError(
                 f"{self._server.address} has this very picture already ({number}), and keeps only one of each: delete "

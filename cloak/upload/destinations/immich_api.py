@@ -5,7 +5,7 @@ Source: the API documentation (OpenAPI) of Immich 2.7 and 3.0; where they differ
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from cloak.errors import CredentialsError, TransferError, UploadError
+from cloak.upload.counting import Counted
 from cloak.upload.credentials import Secret
 from cloak.upload.destinations import anonymous
 from cloak.upload.destinations.http import Http
@@ -47,13 +48,16 @@ class Server:
         """Number of the user whose key it is."""
         return str(self._told("GET", "users/me", "sign in", ("id",))["id"])
 
-    def upload(self, name: str, data: bytes, kind: str) -> tuple[str, bool]:
+    def upload(
+        self, name: str, data: bytes, kind: str, told: Callable[[int], object] = lambda _: None
+    ) -> tuple[str, bool]:
         """Upload a picture, outside the timeline, which partners of the user may see.
 
         Args:
             name: of the file.
             data: its content.
             kind: its media type.
+            told: called with the number of bytes that have left.
 
         Returns:
             its number, and whether it was there before: the server keeps one of the same content.
@@ -68,7 +72,7 @@ class Server:
             "send a picture",
             ("id", "status"),
             data=fields,
-            files={"assetData": (name, data, kind)},
+            files={"assetData": (name, Counted(data, told), kind)},
             headers={"x-immich-checksum": hashlib.sha1(data, usedforsecurity=False).hexdigest()},
         )
         return str(answer["id"]), answer["status"] == "duplicate"

@@ -75,7 +75,7 @@ class Mastodon:
         mark = _mark(item.name)
         for earlier in self._marked(mark, pages=1):
             self.delete(self._handle(earlier))
-        media, ready = self._account.send(item.file.data, f"image/{item.file.container}", item.name, item.alt)
+        media, ready = self._account.send(item)
         post = None
         try:
             if not ready:

@@ -101,7 +101,7 @@ class S3:
         """Upload one object and ask for it without an account; take it back if that worked and was not wished."""
         key = self._prefix + (f"{folder_name(wish.album)}/" if wish.album else "") + item.name
         try:  # an object of this key, from an earlier try, is replaced
-            self._bucket.put(key, item.file.data, f"image/{item.file.container}")
+            self._bucket.put(key, item.file.data, f"image/{item.file.container}", item.told)
             return self._placed(key, wish)
         except CloakError as error:
             self._take_back(key, error)

@@ -2,18 +2,22 @@
 
 import base64
 import hashlib
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
 from botocore import UNSIGNED
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cloak.errors import AudienceError, TransferError, TransientError
+from cloak.upload.counting import Counted
 from cloak.upload.destination import Audience
 from cloak.upload.destinations import anonymous, s3_links
 from cloak.upload.destinations.s3_errors import DENIED, UNSUPPORTED, code, status, translated
@@ -68,16 +72,17 @@ class Bucket:
         self._client.close()
         self._anonymous.close()
 
-    def put(self, key: str, data: bytes, kind: str) -> None:
+    def put(self, key: str, data: bytes, kind: str, told: Callable[[int], object] = lambda _: None) -> None:
         """Store an object, and see that the server has all of it.
 
         Args:
             key: its name.
             data: its content.
             kind: its media type.
+            told: called with the number of bytes that have left.
         """
         sha256 = base64.b64encode(hashlib.sha256(data).digest()).decode()
-        with translated(f"upload to bucket {self.name}"):
+        with translated(f"upload to bucket {self.name}"), self._counted(told):
             self._client.put_object(
                 Bucket=self.name,
                 Key=key,
@@ -90,6 +95,21 @@ class Bucket:
         there = self.head(key)
         if there is None or there["ContentLength"] != len(data) or there.get("ChecksumSHA256", sha256) != sha256:
             raise TransientError(f"bucket {self.name} does not have what was sent to it")
+
+    @contextmanager
+    def _counted(self, told: Callable[[int], object]) -> Iterator[None]:
+        """Count what is sent; a body that counts by itself would count the signature's reading of it, too."""
+
+        def count(request: AWSPreparedRequest, **_: object) -> None:
+            if isinstance(request.body, io.BytesIO):
+                request.body = Counted(request.body.getvalue(), told)
+
+        events = self._client.meta.events
+        events.register("before-send.s3.PutObject", count)
+        try:
+            yield
+        finally:
+            events.unregister("before-send.s3.PutObject", count)
 
     def head(self, key: str) -> dict[str, Any] | None:
         """Return what the server says of an object; None if there is none."""

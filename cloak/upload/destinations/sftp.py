@@ -2,7 +2,7 @@
 
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -15,6 +15,7 @@ from cloak.errors import (
     TransientError,
     UploadError,
 )
+from cloak.upload.counting import BLOCK
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
 from cloak.upload.names import folder_name
@@ -101,7 +102,7 @@ class Sftp:
         try:
             with self._session("upload") as sftp:
                 self._make(sftp, folder, wish)
-                self._write(sftp, _part(path), item.file.data, wish)
+                self._write(sftp, _part(path), item.file.data, wish, item.told)
                 _rename(sftp, _part(path), path)
             placed = self.look(self._handle(path))
             if placed is None:
@@ -184,12 +185,21 @@ class Sftp:
                     if _mode(sftp, each) is None:  # nobody was quicker
                         raise
 
-    def _write(self, sftp: "paramiko.SFTPClient", path: str, data: bytes, wish: Wish) -> None:
+    def _write(
+        self,
+        sftp: "paramiko.SFTPClient",
+        path: str,
+        data: bytes,
+        wish: Wish,
+        told: Callable[[int], object] = lambda _: None,
+    ) -> None:
         """Write a file, which has its mode before its first byte, and see that all of it arrived."""
         with sftp.open(path, "wb") as file:
             file.chmod(0o644 if wish.audience is Audience.PUBLIC else 0o600)
             file.set_pipelined(pipelined=True)
-            file.write(data)
+            for start in range(0, len(data), BLOCK):
+                file.write(data[start : start + BLOCK])
+                told(min(start + BLOCK, len(data)))
         size = sftp.lstat(path).st_size or 0
         if size != len(data):  # paramiko does not tell of the last writes that failed
             raise TransferError(

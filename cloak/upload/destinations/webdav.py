@@ -86,7 +86,7 @@ class WebDav:
         path = f"{folder}/{item.name}" if folder else item.name
         try:
             headers = self._expiry_headers(wish)
-            self._dav.put(path, item.file.data, f"image/{item.file.container}", headers)
+            self._dav.put(path, item.file.data, f"image/{item.file.container}", headers, item.told)
             return self._placed(path, item, wish)
         except CloakError as error:
             self._take_back(path, error)

@@ -1,0 +1,26 @@
+"""Bytes that say how many of them have been taken: what lets clients of any protocol tell how far an upload is."""
+
+import io
+from collections.abc import Callable
+
+BLOCK = 1 << 15
+"""Bytes that are taken at once."""
+
+
+class Counted(io.BytesIO):
+    """A file in memory; whoever reads it is a client that sends it.
+
+    Args:
+        data: its content.
+        told: called with the number of bytes that were read so far.
+    """
+
+    def __init__(self, data: bytes, told: Callable[[int], object]) -> None:
+        super().__init__(data)  # shared with `data`, not copied
+        self._told = told
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read as any file does, and tell."""
+        found = super().read(size)
+        self._told(self.tell())
+        return found
