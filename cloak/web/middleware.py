@@ -198,8 +198,8 @@ class ProtectUploads:
         except TooMuchError as error:
             raise RefusedError(413, "too_large", str(error)) from None
         except TimeoutError:
-            message = f"the body did not come within {self._seconds:g} seconds: send it again"
-            raise RefusedError(408, "timeout", message) from None
+            why = f"the body did not come within {self._seconds:g} seconds: send it again"
+            raise RefusedError(408, "timeout", why) from None
 
     def _is_photo(self, part: Part) -> bool:
         return _judged(lambda: kind_of(part, photo_wanted=part.name in self._fields)) is Kind.PHOTO
