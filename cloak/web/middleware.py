@@ -7,8 +7,8 @@ is replaced by a protected one; the application gets a new body and its length. 
 protected is refused with JSON that says why, and the application never sees the request. All else goes through
 untouched and unbuffered: other paths, other types of content, WebSockets.
 
-An application that takes photos in another way (JSON with base64, a form without files, a link that it follows) is not
-helped by this: give it the paths on which photos come as files.
+An application that takes photos in another way (JSON with base64, a form without files, in pieces, by a link that it
+follows) is not helped by this: give it the paths on which photos come as files.
 """
 
 import asyncio
@@ -45,6 +45,7 @@ OUTCOMES = "cloak.outcomes"
 """Where in the scope the application finds what became of each photo: a list of (name of the field, outcome)."""
 
 _GONE = frozenset({b"content-length", b"transfer-encoding", b"content-md5", b"digest", b"content-digest"})
+_UNSAID = frozenset({"", "application/octet-stream"})
 _OF_A_FILE = (b"content-length", b"content-md5", b"content-digest")
 
 
@@ -102,7 +103,7 @@ class ProtectUploads:
             return
         try:
             kind, boundary = self._what(scope)
-            if boundary is None and not (self._raw and kind in {"", "application/octet-stream"} | _images(kind)):
+            if boundary is None and not (self._raw and (kind in _UNSAID or kind.startswith("image/"))):
                 await self.app(scope, receive, send)
                 return
             answer = await self._replaced(scope, receive, boundary, kind)
@@ -128,8 +129,8 @@ class ProtectUploads:
             boundary = boundary_of(kind)
         except FormError as error:
             raise RefusedError(400, "bad_request", str(error)) from None
-        if boundary is not None and any(value.strip().lower() != b"identity" for value in coded):
-            raise RefusedError(415, "unsupported", "the form is compressed: send it as it is")
+        if (boundary is not None or self._raw) and any(value.strip().lower() != b"identity" for value in coded):
+            raise RefusedError(415, "unsupported", "the body is compressed: send it as it is")
         return kind.partition(";")[0].strip().lower(), boundary
 
     async def _replaced(
@@ -176,7 +177,7 @@ class ProtectUploads:
 
         if not await self._read(receive, feed):
             return None
-        if _judged(lambda: kind_of_bytes(body, photo_wanted=bool(_images(kind)))) is Kind.OTHER:
+        if _judged(lambda: kind_of_bytes(body, photo_wanted=kind.startswith("image/"))) is Kind.OTHER:
             return _scope(scope, None, [bytes(body)], []), [bytes(body)]
         done = await _unless_gone(receive, self._protector.protect(bytes(body)))
         if done is None:
@@ -239,10 +240,6 @@ def _service(url: str) -> Service:
 def _normal(path: str) -> str:
     """A path as applications may see it that are less strict than others: it is protected under all its spellings."""
     return posixpath.normpath("/" + path.replace("\\", "/").lstrip("/")).casefold()
-
-
-def _images(kind: str) -> set[str]:
-    return {kind} if kind.startswith("image/") else set()
 
 
 def _judged(judge: Callable[[], Kind]) -> Kind:

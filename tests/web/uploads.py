@@ -146,3 +146,14 @@ def field(name, content):
 
 
 TYPE = {"Content-Type": "multipart/form-data; boundary=XyZ"}
+
+
+def request_of(path, body):
+    """A request for a form, for those who break it off."""
+    lines = (
+        f"POST {path} HTTP/1.1",
+        "Host: a",
+        f"Content-Type: {TYPE['Content-Type']}",
+        f"Content-Length: {len(body)}",
+    )
+    return "\r\n".join([*lines, "", ""]).encode() + body
