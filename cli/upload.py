@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 
-from cloak.cli.protect import protect as protect_command
+from cloak.cli.cloaking import SHARED, options, refuse_without_cloaks
 from cloak.cli.upload_setup import setup
-from cloak.errors import UsageError
 
-SHARED = ("strength", "weights", "faces", "protect", "me", "bystanders", "no_face", "device", "seed", "max_pixels")
+CLOAKS = (*SHARED, "seed", "max_pixels")
 """Options of `cloak protect`, with the same words here."""
 
 
@@ -34,7 +33,7 @@ class _UploadCommand(click.Command):
         super().format_epilog(ctx, formatter)
 
 
-@click.command(cls=_UploadCommand, params=[one for one in protect_command.params if one.name in SHARED])
+@click.command(cls=_UploadCommand, params=options(CLOAKS))
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--to", required=True, metavar="DEST", help="A destination that was set up, or the path of a folder.")
 @click.option(
@@ -55,7 +54,7 @@ class _UploadCommand(click.Command):
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print failures only.")
 @click.pass_context
-def upload(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 -- checked by click
+def upload(context: click.Context, /, **chosen: Any) -> None:  # noqa: ANN401 -- checked by click
     """Protect PATHS, scan what was made, and upload it.
 
     The originals stay as they are and stay here. What is uploaded has a random name, is for the fewest people that the
@@ -67,7 +66,5 @@ def upload(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 -
     """
     from cloak.cli.upload_run import run  # noqa: PLC0415 -- help needs none of this
 
-    given = [name for name in SHARED if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
-    if options["strip_only"] and given:
-        raise UsageError(f"--strip-only cloaks nothing: leave out --{given[0].replace('_', '-')}")
-    sys.exit(run(protection={name: options.pop(name) for name in SHARED}, **options))
+    refuse_without_cloaks(context, CLOAKS)
+    sys.exit(run(protection={name: chosen.pop(name) for name in CLOAKS}, **chosen))

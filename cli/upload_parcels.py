@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from cloak.cli.cloaking import wanted
 from cloak.names import NamePolicy, shown
 from cloak.sources import Source
 from cloak.stripping import StripConfig, containers, strip_photos
@@ -32,16 +33,13 @@ def protected(
     **options: Any,  # noqa: ANN401
 ) -> Generator[Parcel, None, None]:
     """Protect photos into a folder; options are those of `cloak protect`, by their names there."""
-    from cloak.cli.configured import configured  # noqa: PLC0415 -- these need PyTorch
-    from cloak.cli.known import known  # noqa: PLC0415
-    from cloak.cloaker import Cloaker  # noqa: PLC0415
+    from cloak.cloaker import Cloaker  # noqa: PLC0415 -- these need PyTorch
     from cloak.outcome import Status  # noqa: PLC0415
     from cloak.pipeline import protect  # noqa: PLC0415
 
-    config = configured(dry_run=dry_run, **options)
+    config, person = wanted(dry_run=dry_run, me=me, quiet=quiet, **options)
     jobs = plan(sources, folder, names=NamePolicy.RANDOM)
-    cloaker = Cloaker(config, known(config, me, quiet=quiet))
-    with closing(protect(jobs, config, cloaker=cloaker)) as outcomes:
+    with closing(protect(jobs, config, cloaker=Cloaker(config, person))) as outcomes:
         for one in outcomes:
             failed = one.status is Status.FAILED
             faces = f"{one.found} face{'' if one.found == 1 else 's'} cloaked"

@@ -1,15 +1,15 @@
 """`cloak watch`: protect what appears in a folder, until told to stop."""
 
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cloak.cli.protect import protect as protect_command
+from cloak.cli.cloaking import SHARED, options, refuse_without_cloaks, wanted
+from cloak.cli.pausing import stopping
 from cloak.errors import UsageError
 from cloak.names import shown
 
@@ -18,11 +18,8 @@ if TYPE_CHECKING:
     from cloak.upload.settings import Place
     from cloak.watch.work import Done, Maker, Work
 
-SHARED = ("strength", "weights", "faces", "protect", "me", "bystanders", "no_face", "device")
-"""Options of `cloak protect`, with the same words here."""
 
-
-@click.command(params=[option for option in protect_command.params if option.name in SHARED])
+@click.command(params=options())
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder to write to.")
 @click.option("--to", metavar="DEST", help="Upload instead: a destination that was set up, or the path of a folder.")
@@ -37,7 +34,7 @@ SHARED = ("strength", "weights", "faces", "protect", "me", "bystanders", "no_fac
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print failures only.")
 @click.pass_context
-def watch(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 -- checked by click
+def watch(context: click.Context, /, **chosen: Any) -> None:  # noqa: ANN401 -- checked by click
     """Protect the photos in FOLDER and those that appear there; write them to a folder, or upload them.
 
     It runs until Ctrl-C or SIGTERM; what is being written is finished, the rest left for the next start. A photo is
@@ -45,17 +42,12 @@ def watch(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 --
 
     Example: cloak watch ~/Camera -o ~/Safe
     """
-    if options["strip_only"] and (given := [name for name in SHARED if _is_given(context, name)]):
-        raise UsageError(f"--strip-only cloaks nothing: leave out --{given[0].replace('_', '-')}")
-    if (options["output"] is None) == (options["to"] is None):
+    refuse_without_cloaks(context)
+    if (chosen["output"] is None) == (chosen["to"] is None):
         raise UsageError("say where photos go: to a folder with -o, or to a destination with --to")
-    if options["expires"] and options["to"] is None:
+    if chosen["expires"] and chosen["to"] is None:
         raise UsageError("--expires is for uploads: add --to, or leave it out")
-    _run(protection={name: options.pop(name) for name in SHARED}, **options)
-
-
-def _is_given(context: click.Context, name: str) -> bool:
-    return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    _run(protection={name: chosen.pop(name) for name in SHARED}, **chosen)
 
 
 def _run(
@@ -76,7 +68,8 @@ def _run(
         output = Path(place.settings["path"])
     check(folder, output)
     with ExitStack() as stack:
-        stop = stack.enter_context(_stopping())
+        stop = threading.Event()
+        stack.enter_context(stopping(stop))
         make = stack.enter_context(_maker(strip_only=strip_only, quiet=quiet, **protection))
         work = stack.enter_context(_work(folder, output, make, place, wish))
         if not quiet:
@@ -117,16 +110,10 @@ def _work(
     return Filing(folder, output, make)
 
 
-def _maker(*, strip_only: bool, quiet: bool, me: Path | None, **options: Any) -> "Maker":  # noqa: ANN401
+def _maker(*, strip_only: bool, quiet: bool, **chosen: Any) -> "Maker":  # noqa: ANN401
     from cloak.watch.work import Protector, Stripper  # noqa: PLC0415 -- needs PyTorch
 
-    if strip_only:
-        return Stripper()
-    from cloak.cli.configured import configured  # noqa: PLC0415
-    from cloak.cli.known import known  # noqa: PLC0415
-
-    config = configured(**options)
-    return Protector(config, known(config, me, quiet=quiet))
+    return Stripper() if strip_only else Protector(*wanted(quiet=quiet, **chosen))
 
 
 def _tell(done: "Done", *, quiet: bool) -> None:
@@ -140,21 +127,3 @@ def _tell(done: "Done", *, quiet: bool) -> None:
         click.echo(f"{outcome.status}: {source} -> {where}{faces}")
     for note in done.notes:
         click.echo(f"note: {source}: {note}", err=True)
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets; the second one interrupts at once."""
-    stop = threading.Event()
-
-    def ask(number: int, frame: Any) -> None:  # noqa: ANN401 -- the interface of `signal`
-        if stop.is_set():
-            signal.default_int_handler(number, frame)
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
