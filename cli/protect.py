@@ -31,8 +31,8 @@ def _choice(name: str, text: str) -> Callable[[_Function], _Function]:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
+@click.option("-o", "--output", required=True, type=click.Path(), help="Folder or URL to write to.")
 @_choice("strength", "How much may be seen; more protects better.")
 @_choice(
     "weights", "Networks that cloaks are made against; research accepts licences for non-commercial research only."
@@ -55,6 +55,14 @@ def _choice(name: str, text: str) -> Callable[[_Function], _Function]:
     "--jobs", type=click.IntRange(1), help="Processors to keep busy; decoding takes some more.  [default: all]"
 )
 @click.option(
+    "--engine",
+    type=click.Choice(["plain", "ray"]),
+    default="plain",
+    show_default=True,
+    help="This program alone, or Ray: many machines, or all processors of this one.",
+)
+@click.option("--address", metavar="HOST:PORT", help="Ray cluster to use, which this machine is part of.")
+@click.option(
     "--max-pixels", type=click.IntRange(1), default=200_000_000, show_default=True, help="Refuse larger ones."
 )
 @click.option("--report", type=click.Path(path_type=Path), help="Write an HTML page with pictures before and after.")
@@ -69,15 +77,26 @@ def _choice(name: str, text: str) -> Callable[[_Function], _Function]:
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print failures only.")
 @click.option("-v", "--verbose", is_flag=True, help="Print a line for each photo.")
-def protect(paths: tuple[Path, ...], output: Path, **options: Any) -> None:  # noqa: ANN401 -- checked by click
+def protect(
+    paths: tuple[str, ...],
+    output: str,
+    engine: str,
+    address: str | None,
+    **options: Any,  # noqa: ANN401 -- checked by click
+) -> None:
     """Cloak faces in PATHS and strip what the files say about you.
 
-    PATHS are photos, folders with photos, or patterns. What is below a folder keeps its place; the originals stay as
-    they are. Each written file is opened again and judged by a recogniser that was not used. The same command again
-    does what is missing or has changed, and no more.
+    PATHS are photos, folders with photos, patterns, or URLs such as s3://bucket/album. What is below a folder keeps its
+    place; the originals stay as they are. Each written file is opened again and judged by a recogniser that was not
+    used. The same command again does what is missing or has changed, and no more.
 
     Example: cloak protect holiday portrait.jpg -o safe --report safe/report.html
     """
-    from cloak.cli.run import run  # noqa: PLC0415 -- needs PyTorch, see above
+    # Both need PyTorch, see above.
+    if engine != "plain" or address or any("://" in place for place in (*paths, output)):
+        from cloak.cli.elsewhere import run as run_elsewhere  # noqa: PLC0415
 
-    sys.exit(run(paths, output, **options))
+        sys.exit(run_elsewhere(paths, output, engine=engine, address=address, **options))
+    from cloak.cli.run import run  # noqa: PLC0415
+
+    sys.exit(run([Path(path) for path in paths], Path(output), **options))

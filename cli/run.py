@@ -66,7 +66,7 @@ def run(
     jobs = plan(found.sources, output, names=config.names, container=config.container)
     _check(jobs, output, config, manifest=manifest)
     if not quiet:
-        _announce(config)
+        announce(config)
     person = known(config, me, quiet=quiet)
     cloaker = Cloaker(config, person)
     summary = Summary(config, found.ignored, len(jobs), resumable=manifest)
@@ -83,14 +83,14 @@ def run(
             if report:
                 report.add(outcome)
             if verbose and not quiet:
-                click.echo(_line(outcome), err=as_json)
+                click.echo(line(outcome), err=as_json)
             advance()
         summary.stopped = stop.is_set() and len(summary.outcomes) < len(jobs)
         if report and config.report:
             report.write(config.report, summary, overwrite=sink is not None and sink.owns(config.report))
             if sink:
                 sink.own(config.report)
-    _print(summary, as_json=as_json, quiet=quiet)
+    show(summary, as_json=as_json, quiet=quiet)
     return 1 if summary.stopped else 3 if summary.failures else 0
 
 
@@ -115,7 +115,7 @@ def _refuse_existing(report: Path) -> None:
         raise UsageError(f"{shown(report)} already exists: name another file, or pass --overwrite to replace a file")
 
 
-def _announce(config: ProtectConfig) -> None:
+def announce(config: ProtectConfig) -> None:
     """Say so before the first run downloads networks: it takes a while, and happens once."""
     if config.faces is FacePolicy.NONE:
         return
@@ -126,7 +126,7 @@ def _announce(config: ProtectConfig) -> None:
         click.echo(f"Fetching once, if there are faces: {', '.join(missing)} (see `cloak models list`)", err=True)
 
 
-def _line(outcome: Outcome) -> str:
+def line(outcome: Outcome) -> str:
     """Return one line about a photo."""
     if outcome.target is None:
         return f"{outcome.status}: {shown(outcome.source)}: {outcome.reason}"
@@ -143,7 +143,8 @@ def _line(outcome: Outcome) -> str:
     return f"{outcome.status}: {shown(outcome.source)} -> {shown(outcome.target)}: {'; '.join(parts)}"
 
 
-def _print(summary: Summary, *, as_json: bool, quiet: bool) -> None:
+def show(summary: Summary, *, as_json: bool, quiet: bool) -> None:
+    """Print what a run came to."""
     for path, reason in summary.failures:
         click.echo(f"failed: {path}: {reason}", err=True)
     if as_json:
