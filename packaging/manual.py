@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from cloak.cli.main import cloak
+from cloak.cli.upload_setup import setup
 
 SECTION = 1
 
@@ -46,10 +47,15 @@ def page(command: click.Command, context: click.Context) -> str:
 
 
 def paragraphs(command: click.Command) -> tuple[str, list[str]]:
-    """Return the first sentence of a command's help, without its full stop, and the other paragraphs."""
+    """Return the first sentence of a command's help, without its full stop, and the other paragraphs.
+
+    What click is told not to wrap, by a backspace above it, keeps its lines.
+    """
     text = (command.help or "").partition("\f")[0].strip()
-    first, *rest = [" ".join(part.split()) for part in text.split("\n\n")]
-    return first.rstrip("."), rest
+    parts = [
+        part.removeprefix("\b\n") if part.startswith("\b") else " ".join(part.split()) for part in text.split("\n\n")
+    ]
+    return parts[0].rstrip("."), parts[1:]
 
 
 def escape(text: str) -> str:
@@ -66,6 +72,8 @@ def _body(parts: list[str]) -> Iterator[str]:
         start, example, line = part.partition("Example: ")
         if example and not start:
             yield from (".SH EXAMPLE", ".nf", escape(line), ".fi")
+        elif "\n" in part:
+            yield from (".PP", ".nf", *map(escape, part.splitlines()), ".fi")
         else:
             yield from (".PP", escape(part))
 
@@ -96,7 +104,9 @@ def write(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     root = click.Context(cloak, info_name="cloak", **cloak.context_settings)
     written = []
-    for command, context in commands(cloak, root):
+    upload = click.Context(cloak, info_name="upload", parent=root)
+    # Not a command of a group: `cloak upload` takes photos, unless the first word is `setup`.
+    for command, context in [*commands(cloak, root), (setup, click.Context(setup, info_name="setup", parent=upload))]:
         path = folder / f"{context.command_path.replace(' ', '-')}.{SECTION}"
         path.write_text(page(command, context), "utf-8")
         written.append(path)
