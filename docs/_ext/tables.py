@@ -1,15 +1,15 @@
 """Tables of the committed benchmarks, as Markdown: no figure of theirs is typed by hand."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from cells import figure, interval, load, of, percent, share, table
 
 from cloak.config import BUDGETS, Strength
 
 PICTURED = Path(__file__).parents[1] / "pictures" / "faces.json"
-BENCHMARKS = Path(__file__).parents[2] / "tests" / "benchmarks"
 FAR = "0.001"
 
 JUDGES = {
@@ -20,30 +20,6 @@ JUDGES = {
     "facenet_msceleb": "FaceNet, MS-Celeb-1M",
 }
 PHOTOS = {"lfw": "snapshots of LFW", "portraits": "studio portraits"}
-
-
-def load(name: str) -> dict[str, Any]:
-    """Return a file of `tests/benchmarks`."""
-    read: dict[str, Any] = json.loads((BENCHMARKS / name).read_text("utf-8"))
-    return read
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines) + "\n"
-
-
-def figure(value: float, digits: int = 2) -> str:
-    """Return a share as the README writes it: .96, 1.0."""
-    rounded = Decimal(str(value)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-    return "1.0" if rounded == 1 else str(rounded).removeprefix("0")
-
-
-def interval(values: Sequence[float]) -> str:
-    """Return a mean with its 95% interval."""
-    mean, low, high = values
-    return f"{figure(mean)} ({figure(low)} to {figure(high)})"
 
 
 def budgets() -> str:
@@ -68,7 +44,7 @@ def pictured() -> str:
         ("DSSIM in the face box", *(f"{100 * one['dssim']:.2f}%" for one in verdicts.values())),
         ("tint", *(f"{one['colour']:.2f}" for one in verdicts.values())),
         ("blotches", *(f"{one['luma']:.2f}" for one in verdicts.values())),
-        ("other photos probably missed", *(_percent(one["unmatched_elsewhere"]) for one in verdicts.values())),
+        ("other photos probably missed", *(percent(one["unmatched_elsewhere"]) for one in verdicts.values())),
     ]
     return table(("this face", *(f"`{strength}`" for strength in verdicts)), rows)
 
@@ -81,7 +57,7 @@ def strengths() -> str:
         asked = [_row(results, f"ours:{strength}", victim, f"PSR at FAR {FAR}") for victim in JUDGES]
         looks = next((cost["looks"] for cost in results["costs"] if cost["method"] == f"ours:{strength}"), None)
         seen = f"{100 * looks['dssim'][0]:.2f}%" if looks else "not measured"
-        columns[strength] = [seen, *(_share(row) if row else "not measured" for row in asked)]
+        columns[strength] = [seen, *(share(row) if row else "not measured" for row in asked)]
     rows = zip(("DSSIM", *JUDGES.values()), *columns.values(), strict=True)
     return table(("", *(f"`{strength}`" for strength in columns)), rows)
 
@@ -140,7 +116,7 @@ def methods() -> str:
         rows = []
         for name in names:
             cells = [_row(results, name, victim, measure) for victim in JUDGES]
-            rows.append((f"`{name}`", *(_share(cell) if cell else "" for cell in cells)))
+            rows.append((f"`{name}`", *(share(cell) if cell else "" for cell in cells)))
         parts.append(f"**{words}**\n\n{table(('method', *JUDGES.values()), rows)}")
     rows = [
         (
@@ -184,9 +160,9 @@ def strip() -> str:
         rows.append(
             (
                 name,
-                _of(real["dirty_written_clean"], real["dirty"]),
-                _of(real["written_clean"], real["written"]),
-                _of(real["pixels_identical"], real["compared"]),
+                of(real["dirty_written_clean"], real["dirty"]),
+                of(real["written_clean"], real["written"]),
+                of(real["pixels_identical"], real["compared"]),
                 real["shown_wrong"],
                 pace,
             )
@@ -259,14 +235,6 @@ def _row(results: Mapping[str, Any], method: str, victim: str, measure: str) -> 
     return next((row for row in results["rows"] if wanted.items() <= row.items()), None)
 
 
-def _share(row: Mapping[str, Any]) -> str:
-    return interval([row["protected"][key] for key in ("mean", "low", "high")])
-
-
-def _percent(share: float) -> str:
-    return "over 99%" if share > 0.99 else f"{100 * share:.0f}%"
-
-
 def _ways(one: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "clean photos": one["clean"],
@@ -278,10 +246,6 @@ def _ways(one: Mapping[str, Any]) -> dict[str, Any]:
 def _looks(one: Mapping[str, Any]) -> list[tuple[dict[str, float], int]]:
     seen = one["looks"]
     return [(seen["dssim"], 4), (seen["colour"], 2), (seen["luma"], 2), (seen["size_ratio"], 2)]
-
-
-def _of(part: int, whole: int) -> str:
-    return f"{part:,} of {whole:,} ({100 * part / whole:.1f}%)" if whole else ""
 
 
 TABLES = {
