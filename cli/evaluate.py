@@ -59,12 +59,11 @@ ALL = "ABCDEFG"
 @click.option("--name-people", is_flag=True, help="Results name people; otherwise they are numbered.")
 @click.option("-q", "--quiet", is_flag=True, help="No tables.")
 def evaluate(photos: Path, output: Path, *, quiet: bool, **options: object) -> None:
-    r"""Protect people in PHOTOS, and ask recognisers that were not used whether they still know them.
+    """Protect people in PHOTOS, and ask recognisers that were not used whether they still know them.
 
     PHOTOS holds a folder for each person. Written into the output folder: results.json, results.md, plots. What was
     computed is kept there, so the same command goes on where it was stopped, and more of it is cheap.
 
-    \b
     Methods: ours:subtle, ours:balanced, ours:strong, fawkes1, lowkey, fawkes2, fawkes2:chroma, opom, pgd, mifgsm,
     noise, none.
 
