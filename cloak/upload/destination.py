@@ -116,12 +116,14 @@ class Setting:
         question: as the user is asked for it.
         default: what it is if nothing is said; None if something has to be.
         secret: never written to the configuration.
+        address: whether uploads that are there are found by it: with another value, that is another place.
     """
 
     name: str
     question: str
     default: str | None = None
     secret: bool = False
+    address: bool = True
 
 
 class Destination(Protocol):

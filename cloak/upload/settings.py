@@ -1,6 +1,5 @@
 """The destinations that the user set up: ``config.toml`` in the user's configuration folder, without secrets."""
 
-import json
 import os
 import re
 import tomllib
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cloak.errors import ConfigError, UsageError, WriteError
+from cloak.errors import ConfigError, MissingExtraError, UsageError, WriteError
 from cloak.files import write
 from cloak.names import shown
 from cloak.upload import keyring_secrets, places
@@ -18,7 +17,7 @@ from cloak.upload.destination import Audience, Destination
 from cloak.upload.destinations import load as load_kind
 from cloak.upload.expiry import expiry
 
-_HEAD = "# Written by `cloak upload setup`, which keeps no comments. Secrets are in the system's keyring, never here.\n"
+_HEAD = "Written by `cloak upload setup`, which keeps your comments. Secrets are in the system's keyring, never here."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,17 +80,19 @@ def read() -> dict[str, Place]:
 
 
 def keep(place: Place) -> None:
-    """Write a destination into the file, in place of one of the same name.
+    """Write a destination into the file, in place of one of the same name; the rest, comments too, stays as it is.
 
     Raises:
         ConfigError: its name cannot be one, or the file cannot be written or is damaged.
+        MissingExtraError: tomlkit is not installed.
     """
     check_name(place.name)
     path = places.config()
-    known = {**read(), place.name: place}
+    known = read()  # what makes no sense is not written over
     try:
+        text = _with(place, path.read_text("utf-8") if known or path.exists() else "")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write(path, (_HEAD + "".join(map(_table, known.values()))).encode(), overwrite=True, private=True)
+        write(path, text.encode(), overwrite=True, private=True)
     except (OSError, WriteError, UnicodeEncodeError) as error:
         raise ConfigError(f"cannot write {shown(path)}: {error}") from error
 
@@ -148,12 +149,22 @@ def _place(name: str, table: Any) -> Place:  # noqa: ANN401 -- whatever is in th
     return Place(name=name, kind=table["kind"], audience=audience, settings=rest, **given)
 
 
-def _table(place: Place) -> str:
+def _with(place: Place, text: str) -> str:
+    """Return the file's text with a destination in it, and all else as it was."""
+    try:
+        import tomlkit  # noqa: PLC0415 -- of an extra
+    except ImportError as error:
+        raise MissingExtraError("`cloak upload setup`", "upload") from error
+    document = tomlkit.parse(text)
+    if not text:
+        document.add(tomlkit.comment(_HEAD))
+        document.add(tomlkit.nl())
+    tables = document.setdefault("destinations", tomlkit.table(is_super_table=True))
+    table = tables.setdefault(place.name, tomlkit.table())
     values = {"kind": place.kind, "expires": place.expires, "audience": str(place.audience), **place.settings}
-    lines = (f"{_quoted(key)} = {_quoted(value)}\n" for key, value in values.items())
-    return f"\n[destinations.{_quoted(place.name)}]\n{''.join(lines)}"
-
-
-def _quoted(text: str) -> str:
-    """As a basic string of TOML, whose escapes are those of JSON, but for one character."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    for key in [key for key in table if key not in values]:
+        table.remove(key)
+    for key, value in values.items():
+        if table.get(key) != value:
+            table[key] = value
+    return tomlkit.dumps(document)

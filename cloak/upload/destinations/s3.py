@@ -40,10 +40,15 @@ class S3:
     SETTINGS: ClassVar[tuple[Setting, ...]] = (
         Setting(name="bucket", question="Bucket"),
         Setting(name="endpoint", question="Address of the server, empty for Amazon", default=""),
-        Setting(name="region", question="Region, empty for that of the AWS tools", default=""),
+        Setting(name="region", question="Region, empty for that of the AWS tools", default="", address=False),
         Setting(name="prefix", question="Folder in the bucket", default=""),
-        Setting(name="profile", question="Profile of the AWS tools, empty for the default", default=""),
-        Setting(name="addressing", question="Where the bucket goes in addresses: auto, path, virtual", default="auto"),
+        Setting(name="profile", question="Profile of the AWS tools, empty for the default", default="", address=False),
+        Setting(
+            name="addressing",
+            question="Where the bucket goes in addresses: auto, path, virtual",
+            default="auto",
+            address=False,
+        ),
         Setting(name="access-key-id", question="Access key, empty for that of the AWS tools", default="", secret=True),
         Setting(name="secret-access-key", question="Secret key", default="", secret=True),
     )

@@ -43,8 +43,13 @@ class Sftp:
         Setting(name="path", question="Folder on the server", default="cloak"),
         Setting(name="user", question="User, empty for that of ~/.ssh/config", default=""),
         Setting(name="port", question="Port, empty for that of ~/.ssh/config", default=""),
-        Setting(name="key", question="File of the private key, empty for the usual ones", default=""),
-        Setting(name="known-hosts", question="File of the keys of servers, empty for the usual ones", default=""),
+        Setting(name="key", question="File of the private key, empty for the usual ones", default="", address=False),
+        Setting(
+            name="known-hosts",
+            question="File of the keys of servers, empty for the usual ones",
+            default="",
+            address=False,
+        ),
         Setting(name="password", question="Password, empty for keys", default="", secret=True),
         Setting(name="passphrase", question="Passphrase of the private key, empty for none", default="", secret=True),
     )

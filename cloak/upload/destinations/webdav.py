@@ -39,7 +39,7 @@ class WebDav:
     KIND: ClassVar[str] = "webdav"
     SETTINGS: ClassVar[tuple[Setting, ...]] = (
         Setting(name="url", question="Address of the folder, like https://example.org/dav/photos"),
-        Setting(name="user", question="User"),
+        Setting(name="user", question="User", address=False),
         Setting(name="password", question="Password", secret=True),
     )
     AUDIENCES: ClassVar[tuple[Audience, ...]] = (Audience.OWNER, Audience.PUBLIC)
