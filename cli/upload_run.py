@@ -15,12 +15,12 @@ from cloak.cli.upload_words import RECALL, WHO, sent_document, when
 from cloak.errors import CloakError, LedgerError, PhotoError, UploadError, UsageError
 from cloak.names import shown
 from cloak.sources import Found, find_photos
-from cloak.upload import runs, settings
+from cloak.upload import places, runs, settings
 from cloak.upload.destination import Audience, Destination, Wish
 from cloak.upload.expiry import expiry
 from cloak.upload.ledger import Ledger, State
 from cloak.upload.purge import purge
-from cloak.upload.send import Parcel, Sent, check, deliver
+from cloak.upload.send import Parcel, Sent, check, check_wish, deliver
 
 if TYPE_CHECKING:
     from cloak.cli.progress import Bar
@@ -75,19 +75,31 @@ def run(
     if request.alt and len(found.sources) != 1:
         raise UsageError(f"--alt describes one photo, and these are {len(found.sources)}: upload them one by one")
     with closing(place.open()) as destination:
+        if request.dry_run:
+            check_wish(destination, wish, place.name)
+            # no run of its own, since nothing is written: this folder stays a mere name
+            with closing(_made(found, places.spool() / "dry-run", request, strip_only, protection)) as made:
+                return _preview(made, found, request)
         check(destination, wish, place.name)
-        with runs.running() as current:
-            dry_run = request.dry_run
-            made = (
-                stripped(found.sources, current.folder, dry_run=dry_run)
-                if strip_only
-                else protected(found.sources, current.folder, quiet=request.quiet, dry_run=dry_run, **protection)
-            )
-            with closing(made):
-                if request.dry_run:
-                    return _preview(made, found, request)
-                with Ledger.open() as ledger:
-                    return _send(made, found, destination, ledger, request=request, current=current.name)
+        with (
+            runs.running() as current,
+            closing(_made(found, current.folder, request, strip_only, protection)) as made,
+            Ledger.open() as ledger,
+        ):
+            return _send(made, found, destination, ledger, request=request, current=current.name)
+
+
+def _made(
+    found: Found,
+    folder: Path,
+    request: _Request,
+    strip_only: bool,
+    protection: dict[str, Any],
+) -> Generator[Parcel, None, None]:
+    """Protect or strip photos into a folder, as they are asked for."""
+    if strip_only:
+        return stripped(found.sources, folder, dry_run=request.dry_run)
+    return protected(found.sources, folder, quiet=request.quiet, dry_run=request.dry_run, **protection)
 
 
 def _preview(made: Iterator[Parcel], found: Found, request: _Request) -> int:

@@ -103,9 +103,19 @@ def check(destination: Destination, wish: Wish, name: str) -> None:
     """Refuse before any work what cannot be done.
 
     Raises:
+        UsageError, AudienceError: see `check_wish`.
+        UploadError: the destination cannot be used.
+    """
+    check_wish(destination, wish, name)
+    destination.check(wish)
+
+
+def check_wish(destination: Destination, wish: Wish, name: str) -> None:
+    """Refuse what cannot be done by what is known of a destination here, without asking it.
+
+    Raises:
         UsageError: the expiry is in the past.
         AudienceError: the destination cannot keep to the audience.
-        UploadError: it cannot be used.
     """
     if wish.expires is not None and wish.expires <= datetime.now(UTC):
         raise UsageError(f"{wish.expires:%Y-%m-%d %H:%M} is in the past: give a later --expires, such as 30d")
@@ -116,7 +126,6 @@ def check(destination: Destination, wish: Wish, name: str) -> None:
                 f"whatever is uploaded to {name} is public: pass --public if it may be, or choose another"
             )
         raise AudienceError(f"{name} cannot keep an upload to {wish.audience!s}: it has {offered}")
-    destination.check(wish)
 
 
 def deliver(
