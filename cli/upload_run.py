@@ -82,6 +82,7 @@ def run(
                 return _preview(made, found, request)
         check(destination, wish, place.name)
         with (
+            places.private_files(),  # for what is in the spool while it is written, too
             runs.running() as current,
             closing(_made(found, current.folder, request, strip_only, protection)) as made,
             Ledger.open() as ledger,

@@ -1,6 +1,8 @@
 """Where uploads keep their files: configuration, ledger, and what is on its way; ``CLOAK_HOME`` holds all of it."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
@@ -22,10 +24,23 @@ def spool() -> Path:
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder that only its owner may enter, if it is not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.mkdir(mode=0o700, exist_ok=True)
+    """Make a folder that only its owner may enter, and those that it is in; close one that is there and open."""
+    for each in reversed((path, *path.parents)):
+        if not each.is_dir():
+            each.mkdir(mode=0o700, exist_ok=True)
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        path.chmod(0o700)
     return path
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """See that whatever this process writes meanwhile is for its owner alone, unless it is given to others by name."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _below(usual: Path) -> Path:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from cloak.errors import AudienceError, ConfigError, LedgerError, PhotoError, UploadError
-from cloak.files import read
+from cloak.files import read, write
 from cloak.manifest import Entry, Manifest, locked
 from cloak.names import NamePolicy, shown
 from cloak.outcome import Outcome, Status
@@ -164,6 +164,10 @@ class _Spool(Files):
             return Outcome(source=job.source, status=Status.ALREADY_DONE)
         self._originals[job.source] = source
         return job
+
+    def take(self, job: Job, data: bytes, outcome: Outcome) -> None:  # noqa: ARG002
+        """Write the file for nobody but the user."""
+        write(job.target, data, private=True)
 
     def entry(self, outcome: Outcome, content: bytes) -> Entry:
         """Return what the manifest is to say of a file before it is uploaded."""

@@ -118,7 +118,9 @@ class Folder:
         place = self._root / folder_name(wish.album) if wish.album else self._root
         self._root.parent.mkdir(parents=True, exist_ok=True)
         for folder in (self._root, place):
-            folder.mkdir(mode=mode, exist_ok=True)
+            with suppress(FileExistsError):
+                folder.mkdir(mode)
+                folder.chmod(mode)  # whatever the umask is
         return place
 
     def _path(self, handle: str) -> Path:
