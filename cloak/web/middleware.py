@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError, UsageError
 from cloak.names import NamePolicy
+from cloak.targets import SUFFIXES
 from cloak.web.multipart import (
     FormError,
     FormLimits,
@@ -31,7 +32,7 @@ from cloak.web.multipart import (
     new_boundary,
     written,
 )
-from cloak.web.parts import SUFFIXES, TYPES, Kind, kind_of, kind_of_bytes
+from cloak.web.parts import TYPES, Kind, kind_of, kind_of_bytes
 from cloak.web.protectors import Protector, RefusedError, Service, container_of
 
 Message = MutableMapping[str, Any]
@@ -213,7 +214,7 @@ class ProtectUploads:
         for name in _OF_A_FILE:
             part.replace(name, None)
         if self._names is NamePolicy.RANDOM and part.file_names:
-            part.rename(secrets.token_hex(8) + SUFFIXES[container])
+            part.rename(secrets.token_hex(8) + SUFFIXES[container][0])
 
 
 class _Replay:

@@ -34,9 +34,6 @@ TYPES = {
 }
 """What each container that is written is called in a header."""
 
-SUFFIXES = {container: f".{kind.partition('/')[2]}" for container, kind in TYPES.items()} | {Container.JPEG: ".jpg"}
-"""What the name of such a file ends in."""
-
 
 class Kind(Enum):
     """What is done with a part."""
