@@ -32,7 +32,7 @@ from cloak.web.multipart import (
     new_boundary,
     written,
 )
-from cloak.web.parts import TYPES, Kind, kind_of, kind_of_bytes
+from cloak.web.parts import Kind, kind_of, kind_of_bytes
 from cloak.web.protectors import Protector, RefusedError, Service, container_of
 
 Message = MutableMapping[str, Any]
@@ -184,7 +184,7 @@ class ProtectUploads:
         if done is None:
             return None
         data, outcome = done
-        return _scope(scope, TYPES[container_of(data)].encode(), [data], [("", outcome)]), [data]
+        return _scope(scope, f"image/{container_of(data)}".encode(), [data], [("", outcome)]), [data]
 
     async def _read(self, receive: Receive, feed: Callable[[bytes], None]) -> bool:
         """Read a body; False if whoever sends it went away."""
@@ -210,7 +210,7 @@ class ProtectUploads:
         """Put a protected photo where the photo was."""
         container = container_of(data)
         part.body = data
-        part.replace(b"content-type", TYPES[container].encode())
+        part.replace(b"content-type", f"image/{container}".encode())
         for name in _OF_A_FILE:
             part.replace(name, None)
         if self._names is NamePolicy.RANDOM and part.file_names:

@@ -4,7 +4,7 @@ import mimetypes
 import re
 from enum import Enum, auto
 
-from cloak.container import ENCODED, Container
+from cloak.container import ENCODED
 from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image.sniff import HEAD, recognise
 from cloak.web.multipart import Part
@@ -24,15 +24,6 @@ _OTHERS = (  # pictures that `recognise` does not know, and that applications ma
     b"\x0a\x05\x01\x08",
     b"\x1aE\xdf\xa3",  # a film: Matroska, WebM
 )
-TYPES = {
-    Container.JPEG: "image/jpeg",
-    Container.PNG: "image/png",
-    Container.WEBP: "image/webp",
-    Container.AVIF: "image/avif",
-    Container.HEIC: "image/heic",
-    Container.TIFF: "image/tiff",
-}
-"""What each container that is written is called in a header."""
 
 
 class Kind(Enum):
