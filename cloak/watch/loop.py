@@ -8,6 +8,8 @@ from pathlib import Path
 
 from cloak.errors import MissingExtraError, OutputError, UsageError
 from cloak.names import shown
+from cloak.outcome import Outcome, Status
+from cloak.upload import disks
 from cloak.watch.settling import Settling, is_photo
 from cloak.watch.work import Done, Work
 
@@ -20,12 +22,15 @@ AGAIN = 300.0
 BATCH = 32
 """Photos that are done together; the next ones are not kept waiting for an answer to Ctrl-C."""
 
+_LINK = "a link out of the watched folder is not followed: copy the photo into the folder"
+
 
 def check(folder: Path, output: Path | None) -> None:
     """Refuse folders that would feed each other.
 
     Raises:
         UsageError: the watched folder does not exist, is the output folder, or lies in it.
+        OutputError: it is the mount point of a disk that is away.
     """
     if not folder.is_dir():
         raise UsageError(f"{shown(folder)} is not a folder: name the one that photos come into")
@@ -34,6 +39,7 @@ def check(folder: Path, output: Path | None) -> None:
             f"{shown(folder)} is {shown(output)} or lies in it, so that results would be taken for photos: "
             "name another output folder"
         )
+    _refuse_missing(folder)
 
 
 def watch(
@@ -74,7 +80,12 @@ def watch(
     )
     for event in events:
         found.look(Path(path) for _, path in event)
-        ready = found.settling.take()
+        ready = []
+        for path in found.settling.take():
+            if _leads_out(path, folder):
+                yield Done(Outcome(source=path, status=Status.FAILED, reason=_LINK))
+            else:
+                ready.append(path)
         for start in range(0, len(ready), BATCH):
             yield from _done(work, ready[start : start + BATCH], found.settling, stop)
             if stop.is_set():
@@ -100,14 +111,14 @@ class _Finder:
     def look(self, changed: Iterator[Path]) -> None:
         # The first walk is after the system has begun to tell, so that nothing falls in between.
         if time.monotonic() - self._walked >= RESCAN:
-            if not self._folder.is_dir():
-                raise OutputError(f"{shown(self._folder)} is gone: nothing is watched any more")
+            _refuse_missing(self._folder)
             self._walk(self._folder)
             self._walked = time.monotonic()
         for path in changed:
             relative = _below(path, self._folder)
             if relative is not None and path.is_dir():
-                self._walk(self._folder / relative)  # a folder that was moved here brings no news of its files
+                if not path.is_symlink():
+                    self._walk(self._folder / relative)  # a folder that was moved here brings no news of its files
             elif relative is not None:
                 self._file(relative)
 
@@ -124,6 +135,20 @@ class _Finder:
         path = self._folder / relative
         if is_photo(relative) and not (self._output and _real(path.parent).is_relative_to(self._output)):
             self.settling.saw(path)
+
+
+def _refuse_missing(folder: Path) -> None:
+    """Stop where there is nothing to watch: an empty mount point is not a folder without photos."""
+    if not folder.is_dir():
+        raise OutputError(f"{shown(folder)} is gone: nothing is watched any more")
+    problem = disks.away(folder)
+    if problem:
+        raise OutputError(problem)
+
+
+def _leads_out(path: Path, folder: Path) -> bool:
+    """Whether a file is somewhere else: who may put links into the folder could have any photo of the user's done."""
+    return not _real(path).is_relative_to(_real(folder))
 
 
 def _below(path: Path, folder: Path) -> Path | None:

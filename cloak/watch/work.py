@@ -13,13 +13,14 @@ from cloak.album import Album
 from cloak.cloaker import Cloaker
 from cloak.config import FacePolicy, ProtectConfig
 from cloak.decoding import Decoder
-from cloak.errors import PhotoError, UsageError
+from cloak.errors import OutputError, PhotoError, UsageError
 from cloak.image.strip import strip_bytes
 from cloak.outcome import Outcome, Status
 from cloak.pipeline import protect
 from cloak.references import References
 from cloak.sinks import Sink
 from cloak.targets import Job, single
+from cloak.upload import disks
 
 MAX_BYTES = 1 << 30
 
@@ -154,6 +155,7 @@ class Filing:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        self._refuse_missing_disk()
         files.check_folder(self._output)
         self._album = self._stack.enter_context(Album(self._output, self._make.config, self._make.references))
         return self
@@ -164,7 +166,12 @@ class Filing:
         self._stack.close()
 
     def do(self, photos: Sequence[Path], stop: threading.Event) -> Iterator[Done]:
-        """See `Work`."""
+        """See `Work`.
+
+        Raises:
+            OutputError: the disk that is written to has gone.
+        """
+        self._refuse_missing_disk()
         jobs = []
         for path in photos:
             try:
@@ -174,3 +181,9 @@ class Filing:
         with closing(self._make(jobs, self._album, stop)) as outcomes:
             for outcome in outcomes:
                 yield Done(outcome)
+
+    def _refuse_missing_disk(self) -> None:
+        """Its mount point may still be there: what is written to that lies on another disk, and all is done again."""
+        problem = disks.away(self._output)
+        if problem:
+            raise OutputError(problem)

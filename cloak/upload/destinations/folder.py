@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 from cloak.errors import AudienceError, ConfigError, OutputError, TransferError, UploadError, WriteError
 from cloak.files import check_folder, write
 from cloak.names import shown
+from cloak.upload import disks
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
 from cloak.upload.names import folder_name
@@ -46,7 +47,7 @@ class Folder:
         try:
             self._place(wish)
             check_folder(self._root)
-        except (OSError, OutputError) as error:
+        except (OSError, OutputError, TransferError) as error:
             raise UploadError(f"cannot write to {shown(self._root)}: {_reason(error)}") from error
 
     def put(self, item: Item, wish: Wish) -> Placed:
@@ -113,7 +114,8 @@ class Folder:
         """Do nothing: there is no connection."""
 
     def _place(self, wish: Wish) -> Path:
-        """Return the folder for a wish, made if need be."""
+        """Return the folder for a wish, made if need be; not on the disk that a missing one is mounted on."""
+        self._refuse_missing_disk()
         mode = 0o755 if wish.audience is Audience.PUBLIC else 0o700
         place = self._root / folder_name(wish.album) if wish.album else self._root
         self._root.parent.mkdir(parents=True, exist_ok=True)
@@ -135,6 +137,12 @@ class Folder:
         """A disk that is not mounted has not deleted anything."""
         if not self._root.is_dir():
             raise TransferError(f"{shown(self._root)} is not there: is the disk that it is on connected?")
+        self._refuse_missing_disk()
+
+    def _refuse_missing_disk(self) -> None:
+        problem = disks.away(self._root)
+        if problem:
+            raise TransferError(problem)
 
 
 def _reason(error: Exception) -> str:
