@@ -8,6 +8,7 @@ gives its part to another, and the clerk knows which photos of it are done.
 import logging
 import os
 import queue
+import secrets
 import shutil
 import signal
 import tempfile
@@ -45,6 +46,7 @@ with warnings.catch_warnings():
 STORE = 512 * 2**20
 """Memory for what travels, of a cluster that is started for one run: parts are small."""
 
+_TOKEN = "RAY_AUTH_TOKEN"  # noqa: S105 -- the name of a variable
 _LOOKING = 0.2
 _PATIENCE = 60
 """Seconds that workers have to stop in good order."""
@@ -117,8 +119,9 @@ def protect(
         people = staff([node["Resources"] for node in ray.nodes() if node["Alive"]], config)
         # A part that is on this machine alone is read here, whoever works on it.
         where = here if any(not task.root for task in work.tasks) else "SPREAD"
+        brief = _Brief(config, references, output, salt, clerk)
         try:
-            yield from _outcomes(_dataset(work, config, references, output, salt, clerk, people, where), clerk, stop)
+            yield from _outcomes(_dataset(work, brief, people, where), clerk, stop)
         finally:
             with suppress(RayError):
                 call(clerk, "close")
@@ -138,19 +141,21 @@ def call(clerk: Any, name: str, *told: Any) -> Any:  # noqa: ANN401 -- Ray has n
         raise CloakError("the process that keeps account was lost: the same command goes on from there") from error
 
 
-def _dataset(
-    work: Work,
-    config: ProtectConfig,
-    references: References | None,
-    output: str,
-    salt: bytes | None,
-    clerk: Any,  # noqa: ANN401 -- Ray has no types
-    people: Staff,
-    where: Any,  # noqa: ANN401
-) -> Any:  # noqa: ANN401
+@dataclass(frozen=True, slots=True)
+class _Brief:
+    """What a worker is told once; small, and without pixels."""
+
+    config: ProtectConfig
+    references: References | None
+    output: str
+    salt: bytes | None
+    clerk: Any
+
+
+def _dataset(work: Work, brief: _Brief, people: Staff, where: Any) -> Any:  # noqa: ANN401 -- Ray has no types
     """Say what is to be done; nothing is before somebody asks for rows."""
     parts = [{"tasks": pack(part)} for part in work.parts(people.workers)]
-    config = replace(config, jobs=people.cpus, device=config.device if people.gpus else "cpu")
+    config = replace(brief.config, jobs=people.cpus, device=brief.config.device if people.gpus else "cpu")
     workers = min(people.workers, len(parts))
     resources = {"num_gpus": people.gpus} if people.gpus else {}
     return (
@@ -165,7 +170,7 @@ def _dataset(
         )
         .map_batches(
             _Actor,
-            fn_constructor_args=(config, references, output, salt, clerk),
+            fn_constructor_args=(replace(brief, config=config),),
             batch_size=None,
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),
@@ -188,16 +193,15 @@ def _load(batch: dict[str, Any], max_pixels: int) -> dict[str, list[Any]]:
 class _Actor:
     """A worker where Ray put it."""
 
-    def __init__(
-        self,
-        config: ProtectConfig,
-        references: References | None,
-        output: str,
-        salt: bytes | None,
-        clerk: Any,  # noqa: ANN401 -- Ray has no types
-    ) -> None:
+    def __init__(self, brief: _Brief) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program, which ends this in good order
-        self._worker = Worker(config, references, output, salt, lambda name, *told: call(clerk, name, *told))
+        self._worker = Worker(
+            brief.config,
+            brief.references,
+            brief.output,
+            brief.salt,
+            lambda name, *told: call(brief.clerk, name, *told),
+        )
 
     def __call__(self, table: Any) -> dict[str, Any]:  # noqa: ANN401
         """Protect a part, and say which photos it had."""
@@ -259,10 +263,17 @@ def _cluster(address: str | None, config: ProtectConfig) -> Iterator[None]:
             count = config.jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
             options |= {"num_cpus": count, "object_store_memory": STORE, "include_dashboard": False}
             options["_temp_dir"] = folder
+            # Ray listens on all networks, and does what it is told by whoever has the token: a new one each time, and
+            # no file of it in the home folder.
+            stack.callback(_put_back, _TOKEN, os.environ.get(_TOKEN))
+            os.environ[_TOKEN] = secrets.token_hex(32)
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # of Ray about itself
+        # Ray prints what befalls its workers to stdout, where results belong; nothing public turns that off.
+        ray._private.worker.listen_error_messages = lambda *_, **__: None  # noqa: SLF001
         try:
-            ray.init(**options)
+            with _silence():
+                ray.init(**options)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             raise CloakError(f"no cluster at {address or 'this machine'}: {error}") from error
         stack.callback(ray.shutdown)
@@ -273,3 +284,23 @@ def _cluster(address: str | None, config: ProtectConfig) -> Iterator[None]:
             logging.getLogger(name).setLevel(logging.ERROR)
         context.enable_progress_bars = context.print_on_execution_start = False
         yield
+
+
+def _put_back(name: str, value: str | None) -> None:
+    os.environ.pop(name, None)
+    if value is not None:
+        os.environ[name] = value
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Throw away what Ray's C++ parts print; they do not ask Python."""
+    kept = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)

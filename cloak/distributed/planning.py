@@ -19,7 +19,7 @@ PHOTOS = 64
 """A part has at most so many photos. At the end of each, batches are not full: with fewer, that would show ..."""
 
 BYTES = 64 * 2**20
-"""... and at most so many bytes, but a photo that has more: this much waits for each worker, however large the album."""
+"""... and at most so many bytes, but for a single photo: memory does not depend on how large the album is."""
 
 _NOWHERE = Path(os.devnull) / "cloak"
 """A folder in which nothing can be, for names that are below an URL."""

@@ -87,7 +87,7 @@ def open_album(place: Place, *, create: bool) -> bytes:
         version, salt = int(told["version"]), bytes.fromhex(told["salt"])
     except (ValueError, KeyError, TypeError) as error:
         raise OutputError(
-            f"{shown(place.url)}/{_ALBUM} is damaged: move {HIDDEN} away, and pass --overwrite to do again what is there"
+            f"{shown(place.url)}/{_ALBUM} is damaged: move {HIDDEN} away, and pass --overwrite to do all again"
         ) from error
     if version > VERSION:
         raise OutputError(f"{shown(place.url)} was made by a newer version of cloak: update this one")
@@ -141,9 +141,8 @@ class Records(Sink):
             name = self._keyed(b"name" + bytes.fromhex(source))[:16]
             job = replace(job, target=job.target.with_name(name + job.target.suffix))
         name, record = job.target.as_posix(), self._record(job)
-        if record and record.status != Status.FAILED and (record.source, record.settings) == (source, self._settings):
-            if self._place.is_still(name, record.content, self._salt):
-                return Outcome(source=job.source, target=job.target, status=Status.ALREADY_DONE)
+        if record and self._is_done(name, record, source):
+            return Outcome(source=job.source, target=job.target, status=Status.ALREADY_DONE)
         self._earlier(name, record)
         self._admitted[job.target] = (source, record)
         return job
@@ -180,6 +179,13 @@ class Records(Sink):
                 record = Record(target=target, status=str(Status.FAILED), source=source, day=_today())
             if record:
                 self._place.write(self._of(job), record.written())
+
+    def _is_done(self, name: str, record: Record, source: str) -> bool:
+        return (
+            record.status != Status.FAILED
+            and (record.source, record.settings) == (source, self._settings)
+            and self._place.is_still(name, record.content, self._salt)
+        )
 
     def _earlier(self, name: str, record: Record | None) -> Mark | None:
         """Return what of ours is there; refuse what is not known to be, or was changed since it was written."""

@@ -28,6 +28,7 @@ TOGETHER = 2
 TRIALS = 2
 """... and a photo that takes so many down when it is alone has failed."""
 
+_DEADLY = "it took its worker down, again and again: it is left out"
 _ASKING = 0.5
 """Seconds between two looks whether to stop."""
 
@@ -93,10 +94,11 @@ class Worker:
             return
         attempts, known = self._call("start", indexes)
         todo = [each for each in part if each.task.index not in known]
-        with self._watched(stop or threading.Event()) as stop:
+        alone = attempts > TOGETHER
+        with self._watched(stop or threading.Event()) as stopped:
             try:
-                for group in [todo] if attempts <= TOGETHER else [[each] for each in todo]:
-                    self._group(group, stop, alone=attempts > TOGETHER)
+                for group in [[each] for each in todo] if alone else [todo]:
+                    self._group(group, stopped, alone=alone)
             except CloakError as error:
                 self._call("give_up", str(error))
             finally:
