@@ -270,7 +270,7 @@ def _cluster(address: str | None, config: ProtectConfig) -> Iterator[None]:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # of Ray about itself
         # Ray prints what befalls its workers to stdout, where results belong; nothing public turns that off.
-        ray._private.worker.listen_error_messages = lambda *_, **__: None  # noqa: SLF001
+        ray._private.worker.listen_error_messages = lambda *_, **__: None
         try:
             with _silence():
                 ray.init(**options)
