@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import keyring
 import keyring.backends.fail
@@ -12,28 +11,8 @@ import pytest
 
 from cloak import vault
 from cloak.image.codec import decode
-from cloak.models import cache
 
-from ..keyrings import Memory  # noqa: TID252 -- tests are no package to import from
-
-
-@pytest.fixture
-def ring():
-    before = keyring.get_keyring()
-    keyring.set_keyring(memory := Memory())
-    yield memory
-    keyring.set_keyring(before)
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch) -> Path:
-    """A user folder of this test's own, with the networks that are there already."""
-    models = cache.folder()
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "models").symlink_to(models, target_is_directory=True)
-    monkeypatch.setenv("CLOAK_HOME", str(home))
-    return home
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def _dry(cloak, examples, *options) -> tuple[dict, str]:

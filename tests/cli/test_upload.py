@@ -5,29 +5,14 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-import keyring
 import pytest
 
-from cloak.models import cache
 from cloak.upload import places
 from cloak.upload.ledger import Ledger, State
 
-from ..keyrings import Memory  # noqa: TID252 -- tests are no package to import from
-
 SECRET = "correct-horse-battery"  # noqa: S105
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch) -> Path:
-    """A user folder of this test's own, with the networks that are there already."""
-    models = cache.folder()
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "models").symlink_to(models, target_is_directory=True)
-    monkeypatch.setenv("CLOAK_HOME", str(home))
-    return home
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
@@ -214,27 +199,22 @@ def test_an_address_with_a_password_in_it_is_refused_and_not_kept():
     assert not places.config().exists()
 
 
-def test_a_secret_is_in_no_file_no_output_and_no_traceback(cloak, examples, monkeypatch, home):
-    before = keyring.get_keyring()
-    keyring.set_keyring(memory := Memory())
-    try:
-        answers = iter(["https://127.0.0.1:9/dav", "anna", "30d", SECRET])
-        monkeypatch.setattr("click.prompt", lambda *_, **__: next(answers))
-        said = [cloak("upload", "setup", "nas", "--kind", "webdav", "--no-check")]
-        assert said[0].code == 0, said[0].err
-        assert SECRET in memory.kept.values()
-        said.append(_upload(cloak, examples / "collins.png", "nas"))
-        assert said[1].code == 1
-        with Ledger.open() as ledger:
-            ledger.begin(destination="nas", name="a.jpg", sha256="", size=0, run="dead", expires=None)
-            said.append(cloak("uploads", "purge"))
-            assert said[2].code == 3
-            files = [path for path in home.rglob("*") if path.is_file() and "models" not in path.parts]
-            assert {"config.toml", "uploads.sqlite", "uploads.sqlite-wal"} <= {path.name for path in files}
-            assert not [path for path in files if SECRET.encode() in path.read_bytes()]
-        assert SECRET not in "".join(one.out + one.err for one in said)
-    finally:
-        keyring.set_keyring(before)
+def test_a_secret_is_in_no_file_no_output_and_no_traceback(cloak, examples, monkeypatch, home, ring):
+    answers = iter(["https://127.0.0.1:9/dav", "anna", "30d", SECRET])
+    monkeypatch.setattr("click.prompt", lambda *_, **__: next(answers))
+    said = [cloak("upload", "setup", "nas", "--kind", "webdav", "--no-check")]
+    assert said[0].code == 0, said[0].err
+    assert SECRET in ring.kept.values()
+    said.append(_upload(cloak, examples / "collins.png", "nas"))
+    assert said[1].code == 1
+    with Ledger.open() as ledger:
+        ledger.begin(destination="nas", name="a.jpg", sha256="", size=0, run="dead", expires=None)
+        said.append(cloak("uploads", "purge"))
+        assert said[2].code == 3
+        files = [path for path in home.rglob("*") if path.is_file() and "models" not in path.parts]
+        assert {"config.toml", "uploads.sqlite", "uploads.sqlite-wal"} <= {path.name for path in files}
+        assert not [path for path in files if SECRET.encode() in path.read_bytes()]
+    assert SECRET not in "".join(one.out + one.err for one in said)
     code = (
         "from cloak.upload.credentials import Credentials\nfrom cloak.upload.destinations import load\n"
         "from cloak.upload.destination import Wish\n"
