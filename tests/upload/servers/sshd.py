@@ -1,6 +1,7 @@
-"""OpenSSH's server, with keys of its own, which takes one key and refuses passwords."""
+"""OpenSSH's server, with keys of its own, which takes one key and refuses passwords, or takes one password alone."""
 
 import getpass
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from .programs import free_port, started
+
+PASSWORD = "s3cret-of-sshd"  # noqa: S105 -- of nobody
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,9 @@ def keygen(path: Path, *, passphrase: str = "") -> str:
 
 
 @contextmanager
-def running(folder: Path, *, before: str = "", options: str = "", passphrase: str = "") -> Iterator[Sshd]:
+def running(
+    folder: Path, *, before: str = "", options: str = "", passphrase: str = "", password: bool = False
+) -> Iterator[Sshd]:
     """Serve SFTP.
 
     Args:
@@ -58,6 +63,7 @@ def running(folder: Path, *, before: str = "", options: str = "", passphrase: st
         before: what a shell does before the server of a connection begins.
         options: of that server.
         passphrase: of the key that it takes.
+        password: whether it takes `PASSWORD`, and no key.
     """
     if not os.environ.get("CLOAK_TEST_SERVERS"):
         pytest.skip("needs servers: run `.ci/servers FOLDER` and set CLOAK_TEST_SERVERS=FOLDER")
@@ -80,11 +86,35 @@ def running(folder: Path, *, before: str = "", options: str = "", passphrase: st
     config.write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host'}\nAuthorizedKeysFile {folder / 'authorized'}\n"
         f"PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication yes\n"
-        f"MaxStartups 100\nSubsystem sftp {start}\n"
+        f"MaxStartups 100\nSubsystem sftp {start}\nPubkeyAuthentication {'no' if password else 'yes'}\n"
     )
-    with started([sshd, "-D", "-e", "-f", str(config)], port, folder / "sshd.log"):
+    accounts = {"LD_PRELOAD": str(_accounts(folder))} if password else {}
+    with started([sshd, "-D", "-e", "-f", str(config)], port, folder / "sshd.log", **accounts):
         yield Sshd(port, folder / "key", folder / "known_hosts", home)
 
+
+def _accounts(folder: Path) -> Path:
+    """Make what tells the server the password of whoever runs the tests: nobody is to change an account for them."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.fail("there is no C compiler: install gcc and libc6-dev")
+    source, made = folder / "accounts.c", folder / "accounts.so"
+    source.write_text(_ACCOUNTS % (json.dumps(getpass.getuser()), json.dumps(_HASH)))
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", str(made), str(source)], check=True)
+    return made
+
+
+_HASH = "$6$cloaktests$vjbfAKNjCcaBVs5bILle6e1gNPClFNrqrtfVzNvlIP0/Z6phafXJCPfx.bqqrgk4Ybd2g0b9h3cufMAN2stvW1"
+"""Of `PASSWORD`, by ``openssl passwd -6``."""
+
+_ACCOUNTS = """
+#include <shadow.h>
+#include <string.h>
+struct spwd *getspnam(const char *name) {
+    static struct spwd entry = {%s, %s, -1, -1, -1, -1, -1, -1, 0};
+    return strcmp(name, entry.sp_namp) ? 0 : &entry;
+}
+"""
 
 _SFTP = (
     "/usr/lib/openssh/sftp-server",
