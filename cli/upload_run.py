@@ -167,7 +167,7 @@ def _recover(ledger: Ledger, destination: Destination, request: _Request, curren
     """Delete what an interrupted upload to this destination left; if that fails, `purge` will be told."""
     left = [one for one in ledger.due() if one.state is State.PENDING and one.destination == request.place.name]
     for one in purge(left, ledger, lambda _: destination, run=current, close=False):
-        if not request.quiet:
+        if not request.quiet and one.state is not State.PENDING:  # that is looked for again, and was said to be
             outcome = f"may still be there: {one.problem}" if one.problem else "left nothing, or it is deleted now"
             click.echo(f"An upload that was interrupted ({one.entry.id}) {outcome}", err=True)
 

@@ -192,6 +192,10 @@ def export(*, salvage: bool) -> None:
     sys.exit(3 if skipped else 0)
 
 
+_BECAME = {None: "nothing was there", "pending": "nothing is there so far, and it is looked for again"}
+"""What is said of an upload that was neither deleted nor ended by its server."""
+
+
 def _purge(entries: "Sequence[Entry]") -> "list[Purged]":
     from cloak.upload import purge as module  # noqa: PLC0415 -- see above
     from cloak.upload import runs  # noqa: PLC0415
@@ -212,7 +216,7 @@ def _print(results: "Sequence[Purged]", *, quiet: bool) -> None:
         if one.problem:
             click.echo(f"failed: {where} may still be there: {one.problem}", err=True)
         elif not quiet:
-            click.echo(f"{one.state or 'nothing was there'}: {where}")
+            click.echo(f"{_BECAME.get(one.state, one.state)}: {where}")
 
 
 def _line(entry: "Entry") -> str:

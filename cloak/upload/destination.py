@@ -132,6 +132,9 @@ class Destination(Protocol):
     Methods raise `TransientError` for what is worth another try, other kinds of `TransferError` for what is not, and
     `UploadError` and its kinds for what concerns all files. No message holds a secret.
 
+    After a `TransientError`, a file is looked for again for an hour, in case a server that was slow finishes it after
+    all. A destination where that cannot be says so by a class attribute ``LATE = timedelta(0)``.
+
     Attributes:
         KIND: what the configuration calls it.
         SETTINGS: what it wants to know.

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from cloak.errors import ConfigError, MissingExtraError, PhotoError, UploadError, UsageError
+from cloak.upload.backoff import Backoff
 from cloak.upload.destination import Destination
 from cloak.upload.ledger import Entry, Ledger, State
-from cloak.upload.send import Backoff, clean
+from cloak.upload.send import clean
 
 PATIENCE = Backoff(attempts=3, first=1.0, most=10.0, patience=30.0)
 """`purge` comes again."""
@@ -18,7 +19,8 @@ class Purged:
 
     Attributes:
         entry: which, as it was.
-        state: what it is now; None if nothing of it was there in the first place.
+        state: what it is now: `State.PENDING` if it is not there and may be yet, as a server that was slow finishes it;
+            None if nothing of it was there in the first place.
         problem: why it may still be there; "" if it is gone.
     """
 
@@ -78,7 +80,7 @@ def purge(
 def _delete(destination: Destination, ledger: Ledger, entry: Entry, backoff: Backoff) -> Purged:
     handle, name = entry.handle, entry.name
     if handle is None:
-        state = backoff.call(lambda: clean(destination, ledger, entry.id, name)) if name else None
+        state = backoff.call(lambda: clean(destination, ledger, entry.id, name, since=entry.started)) if name else None
         return Purged(entry=entry, state=state)
     by_itself = entry.server_expires is not None and backoff.call(lambda: destination.look(handle)) is None
     if not by_itself:

@@ -1,64 +1,26 @@
 """Bring prepared photos to a destination: each once, noted before it leaves, and never for more eyes than wished."""
 
 import hashlib
-import random
-import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 from cloak.errors import AudienceError, CloakError, PhotoError, TransientError, UploadError, UsageError
 from cloak.files import read
 from cloak.upload import runs
+from cloak.upload.backoff import Backoff
 from cloak.upload.destination import Audience, Cleared, Destination, Item, Placed, Wish, clear
 from cloak.upload.ledger import Entry, Ledger, State
 from cloak.upload.names import random_name
 
-_T = TypeVar("_T")
-
 _MOST_BYTES = 1 << 31
+
+LATE = timedelta(hours=1)
+"""For how long a server may still finish what was sent to it after the connection was lost; see `Destination`."""
 
 SKEW = timedelta(minutes=5)
 """How much a server's clock may differ from ours before that is worth a word."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backoff:
-    """How often and how long to try.
-
-    Attributes:
-        attempts: tries in all.
-        first: seconds to wait at most before the second try; doubled each time.
-        most: seconds that no wait exceeds.
-        patience: seconds that a server may ask for; if it asks for more, there is no other try.
-    """
-
-    attempts: int = 6
-    first: float = 1.0
-    most: float = 60.0
-    patience: float = 300.0
-
-    def call(self, what: Callable[[], _T]) -> _T:
-        """Call until it works.
-
-        Raises:
-            TransientError: it does not.
-        """
-        for attempt in range(1, self.attempts + 1):
-            try:
-                return what()
-            except TransientError as error:
-                if attempt == self.attempts or (error.after or 0) > self.patience:
-                    raise
-                time.sleep(self.wait(attempt, error.after))
-        raise AssertionError("unreachable")
-
-    def wait(self, attempt: int, after: float | None = None) -> float:
-        """Return the seconds to wait after a try: at random, so that many clients do not come back at once."""
-        jitter = random.uniform(0, min(self.most, self.first * 2 ** (attempt - 1)))  # noqa: S311 -- no secret
-        return max(after or 0, jitter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,15 +176,24 @@ class _Delivery:
             destination=self.place, name=item.name, sha256=sha256, size=size, run=self.run,
             expires=self.wish.expires, note=self.note,
         )  # fmt: skip
+        cut: list[datetime] = []
+
+        def put() -> Placed:
+            try:
+                return self.destination.put(item, self.wish)
+            except TransientError:
+                cut.append(datetime.now(UTC))
+                raise
+
         try:
-            placed = self.backoff.call(lambda: self.destination.put(item, self.wish))
+            placed = self.backoff.call(put)
             self._refuse_wider(placed)
         except CloakError as error:
-            left = self._undo(identity, item.name)
+            left = self._undo(identity, item.name, cut[-1] if cut else None)
             if left and isinstance(error, PhotoError):
                 return Sent(parcel=parcel, id=identity, reason=f"{error}; {left}")
             if left:
-                raise UploadError(f"{error}; {left}") from error
+                error.args = (f"{error}; {left}",)
             raise
         self.ledger.place(identity, placed)
         return Sent(parcel=parcel, id=identity, placed=placed, notes=tuple(self._notes(placed)))
@@ -235,10 +206,11 @@ class _Delivery:
                 f"{self.place} gave the file to {placed.audience}, not {self.wish.audience}, and it was deleted"
             )
 
-    def _undo(self, identity: str, name: str) -> str:
-        """Delete what a failed upload may have left; return what to say if that cannot be done either."""
+    def _undo(self, identity: str, name: str, cut: datetime | None) -> str:
+        """Delete what a failed upload may have left; return what to say if that is not all."""
         try:
-            clean(self.destination, self.ledger, identity, name)
+            if clean(self.destination, self.ledger, identity, name, since=cut) is State.PENDING:
+                return f"nothing of it is there so far: `cloak uploads purge` looks again, and deletes it ({identity})"
         except (PhotoError, UploadError) as error:
             self.ledger.fail(identity, str(error))
             return f"something of it may be there still: `cloak uploads purge` deletes it ({identity})"
@@ -259,9 +231,27 @@ class _Delivery:
             yield f"the server lets it stay until {placed.expires:%Y-%m-%d %H:%M} UTC; `cloak uploads purge` is earlier"
 
 
-def clean(destination: Destination, ledger: Ledger, identity: str, name: str) -> State | None:
-    """Delete what an interrupted upload left, and note it; return `State.DELETED` if there was something."""
+def clean(
+    destination: Destination, ledger: Ledger, identity: str, name: str, *, since: datetime | None
+) -> State | None:
+    """Delete what an interrupted upload left, and note it.
+
+    Args:
+        destination: where it may be.
+        ledger: where it is noted.
+        identity: its id there.
+        name: its name at the destination.
+        since: when it was interrupted, at the earliest; None if the server refused it, and so will not finish it.
+
+    Returns:
+        `State.DELETED` if there was something; `State.PENDING` if there was not, but may be yet, as a server that was
+        slow finishes it: then it stays due; None if there is nothing.
+    """
     handle = destination.find(name)
+    late: timedelta = getattr(destination, "LATE", LATE)
+    if handle is None and since is not None and datetime.now(UTC) - since < late:
+        ledger.fail(identity, "not there so far; the server may still finish it")
+        return State.PENDING
     if handle is None:
         ledger.drop(identity)
         return None

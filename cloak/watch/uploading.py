@@ -22,10 +22,11 @@ from cloak.sinks import Files
 from cloak.sources import Source
 from cloak.targets import Job, plan
 from cloak.upload import places, runs
+from cloak.upload.backoff import Backoff
 from cloak.upload.destination import Destination, Wish
 from cloak.upload.ledger import Ledger, State
 from cloak.upload.purge import purge
-from cloak.upload.send import Backoff, Parcel, check, deliver
+from cloak.upload.send import Parcel, check, deliver
 from cloak.upload.settings import Place
 from cloak.watch.work import MAX_BYTES, Done, Maker
 

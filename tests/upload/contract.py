@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from cloak.errors import CloakError, TransientError
+from cloak.upload.backoff import Backoff
 from cloak.upload.destination import Audience, Destination, Item, Placed, Wish
 from cloak.upload.ledger import Ledger, State
-from cloak.upload.send import Backoff, Parcel, deliver
+from cloak.upload.send import Parcel, deliver
 
 from .items import item
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from cloak.upload.backoff import Backoff
 from cloak.upload.destination import Audience, Item, Wish, clear
 from cloak.upload.destinations.webdav import WebDav
 from cloak.upload.ledger import Ledger
-from cloak.upload.send import Backoff, Parcel, deliver
+from cloak.upload.send import Parcel, deliver
 
 from .kinds import REMOTE, held
 from .servers import wsgidav

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cloak.errors import AudienceError, CredentialsError, TransientError, UsageError
+from cloak.upload.backoff import Backoff
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Wish
 from cloak.upload.destinations.folder import Folder
 from cloak.upload.ledger import Ledger, State
 from cloak.upload.purge import purge
-from cloak.upload.send import Backoff, Parcel, check, deliver
+from cloak.upload.send import Parcel, check, deliver
 
 from .items import item
 

@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -30,6 +31,7 @@ class Folder:
     KIND: ClassVar[str] = "folder"
     SETTINGS: ClassVar[tuple[Setting, ...]] = (Setting(name="path", question="Folder to put photos in"),)
     AUDIENCES: ClassVar[tuple[Audience, ...]] = (Audience.OWNER, Audience.PUBLIC)
+    LATE: ClassVar[timedelta] = timedelta(0)
 
     def __init__(self, root: Path) -> None:
         self._root = root
