@@ -3,24 +3,30 @@
 import configparser
 import doctest
 import html
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import click
 import pytest
+from PIL import Image
 from platformdirs import user_cache_path
 
 import cloak as package
+from cloak import errors
 from cloak.cli.main import cloak as command
 from cloak.cli.upload_setup import setup as upload_setup
 
 from .blocks import ROOT, Block, blocks, calls
+from .web.served import Served, served
 
 SHELL = ("sh", "console")
 MARKS = {"run", "slow", "parsed", "not run", "served", "served slowly", "first minute"}
@@ -135,6 +141,42 @@ def test_python_blocks_that_cloak_run(block: Block, folder: Path, monkeypatch: p
 
 
 @pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A real server, with the options of docs/platforms.md but for the port, which is a free one."""
+    with served(tmp_path_factory.mktemp("served") / "log", "--api-only") as running:
+        yield running
+
+
+def ask(block: Block, folder: Path, server: Served) -> None:
+    code = block.code.replace("127.0.0.1:8750", f"127.0.0.1:{server.port}")
+    assert code != block.code
+    result = bash(code, folder, CLOAK_SERVE_TOKEN=server.token)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("block", **ids(blocks("sh", marks=("served",))))
+def test_requests_are_answered(block: Block, folder: Path, server: Served) -> None:
+    ask(block, folder, server)
+    findings = json.loads((folder / "findings.json").read_text("utf-8"))
+    assert findings["findings"]
+    assert findings["faces"]
+    with Image.open(folder / "bare.jpg") as bare:
+        assert set(bare.getexif()) <= {0x0112}, "nothing but the orientation"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", **ids(blocks("sh", marks=("served slowly",))))
+def test_requests_that_cloak_are_answered(block: Block, folder: Path, server: Served) -> None:
+    ask(block, folder, server)
+    if "headers.txt" in block.code:
+        (outcome,) = re.findall(r"(?im)^cloak-outcome: (.*)$", (folder / "headers.txt").read_text("utf-8"))
+        assert json.loads(outcome)["status"] == "protected"
+        Image.open(folder / "protected.jpg").close()
+    else:
+        assert zipfile.ZipFile(folder / "album.zip").namelist() == ["phone.jpg"]
+
+
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages, built as `.ci/run` builds them: warnings are errors."""
     out = tmp_path_factory.mktemp("site")
@@ -182,19 +224,16 @@ def test_the_reference_has_every_command_and_option(site: Path) -> None:
 @pytest.mark.slow
 def test_the_api_reference_has_every_public_name(site: Path) -> None:
     page = (site / "api.html").read_text("utf-8")
-    import cloak.errors  # noqa: PLC0415
-
-    homes = {name: getattr(package, name) for name in package.__all__}
-    missing = [name for name in homes if f'id="cloak.{name}"' not in page]
-    errors = [one.__name__ for one in vars(cloak.errors).values() if isinstance(one, type)]
-    assert not missing
-    assert [name for name in errors if f'id="cloak.errors.{name}"' not in page and name not in missing] == []
+    exceptions = {name for name, one in vars(errors).items() if isinstance(one, type)}
+    names = [
+        *(f"cloak.{name}" for name in set(package.__all__) - exceptions),
+        *(f"cloak.errors.{name}" for name in exceptions),
+    ]
+    assert [name for name in names if f'id="{name}"' not in page] == []
 
 
 @pytest.mark.slow
 def test_the_results_page_has_the_figures_of_the_benchmarks(site: Path) -> None:
-    import json  # noqa: PLC0415
-
     page = text(site / "results.html")
     measured = json.loads((ROOT / "tests" / "benchmarks" / "strip.json").read_text("utf-8"))
     for tool in measured["tools"].values():
