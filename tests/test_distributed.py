@@ -19,7 +19,7 @@ from cloak.distributed.clerk import Clerk
 from cloak.distributed.places import HIDDEN, Address, Mark, Place, is_url
 from cloak.distributed.planning import Task, Work, pack, prepare, unpack
 from cloak.distributed.worker import TOGETHER, TRIALS, Loaded, Worker
-from cloak.errors import UsageError, WriteError
+from cloak.errors import WriteError
 from cloak.outcome import Status
 
 OPTIONS = ("--faces", "none", "--json")
@@ -296,9 +296,3 @@ def test_only_an_output_that_can_be_written_to_starts_the_work(tmp_path, paint, 
     result = cloak("protect", tmp_path / "in", "-o", f"file://{tmp_path}/file/out", "--faces", "none")
     assert result.code == 1
     assert "cannot be written to" in result.err
-
-
-def test_a_password_in_an_url_is_never_shown():
-    with pytest.raises(UsageError) as caught:
-        Place("ftp://me:secret@host/album")
-    assert "secret" not in str(caught.value)

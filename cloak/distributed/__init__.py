@@ -8,5 +8,6 @@ Bytes of photos and small rows travel; what is done to a photo is `cloak.pipelin
     clerk     one process: outcomes, the manifest of a folder on this machine, whether to stop
     worker    one part after the other through `cloak.pipeline.protect`
     inline    a worker in this process
-    engine    many workers, by Ray Data; the only module that imports Ray
+    engine    many workers, by Ray Data
+    cluster   Ray itself; nothing else imports it
 """

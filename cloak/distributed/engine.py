@@ -5,18 +5,13 @@ output is a folder of the machine that the run was started on. A worker that is 
 gives its part to another, and the clerk knows which photos of it are done.
 """
 
-import logging
 import os
 import queue
-import secrets
-import shutil
 import signal
-import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +20,7 @@ import numpy as np
 from cloak.config import ProtectConfig
 from cloak.crew import LANE
 from cloak.distributed.clerk import Clerk
+from cloak.distributed.cluster import NodeAffinitySchedulingStrategy, RayError, call, cluster, ray
 from cloak.distributed.inline import prepared
 from cloak.distributed.places import is_url
 from cloak.distributed.planning import Work, pack, unpack
@@ -33,20 +29,6 @@ from cloak.errors import CloakError, UsageError
 from cloak.outcome import Outcome
 from cloak.references import References
 
-# Read when Ray is imported. Nothing phones home, and what Ray says to itself is not for users, unless they ask for it.
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of Ray about itself
-    import ray
-    import ray.data
-    from ray.exceptions import RayError, RayTaskError
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-STORE = 512 * 2**20
-"""Memory for what travels, of a cluster that is started for one run: parts are small."""
-
-_TOKEN = "RAY_AUTH_TOKEN"  # noqa: S105 -- the name of a variable
 _LOOKING = 0.2
 _PATIENCE = 60
 """Seconds that workers have to stop in good order."""
@@ -75,7 +57,7 @@ def staff(nodes: list[dict[str, float]], config: ProtectConfig) -> Staff:
         config: with `jobs`, the processors of each worker; with the device "cpu", GPUs are left alone.
 
     Raises:
-        UsageError: there are no processors.
+        UsageError: there are no processors, or no GPUs and the device is one.
     """
     gpus = 0 if config.device == "cpu" else int(sum(node.get("GPU", 0) for node in nodes))
     processors = [int(node.get("CPU", 0)) for node in nodes if node.get("CPU", 0) >= 1]
@@ -83,7 +65,11 @@ def staff(nodes: list[dict[str, float]], config: ProtectConfig) -> Staff:
         return Staff(workers=gpus, cpus=config.jobs or 1, gpus=1)
     if not processors:
         raise UsageError("the cluster has no processors: give --address another one")
-    cpus = min(config.jobs or LANE, *processors, LANE if config.jobs is None else config.jobs)
+    if config.device not in {"auto", "cpu"}:
+        raise UsageError(
+            f"the cluster has no GPU for --device {config.device}: leave it out, or name another --address"
+        )
+    cpus = min(config.jobs or LANE, *processors)
     return Staff(workers=sum(count // cpus for count in processors), cpus=cpus, gpus=0)
 
 
@@ -108,7 +94,7 @@ def protect(
     config = replace(work.config, report=None)
     salt = prepared(work, manifest=manifest)
     output = work.output if is_url(work.output) else os.path.abspath(work.output)  # noqa: PTH100 -- resolve() follows links
-    with _cluster(address, config):
+    with cluster(address, config):
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         clerk = (
             ray.remote(Clerk)
@@ -125,20 +111,6 @@ def protect(
         finally:
             with suppress(RayError):
                 call(clerk, "close")
-
-
-def call(clerk: Any, name: str, *told: Any) -> Any:  # noqa: ANN401 -- Ray has no types
-    """Call a method of the clerk and raise what it raises.
-
-    Raises:
-        CloakError: whatever the method raised, or the clerk is lost.
-    """
-    try:
-        return ray.get(getattr(clerk, name).remote(*told))
-    except RayTaskError as error:
-        raise error.cause from None
-    except RayError as error:
-        raise CloakError("the process that keeps account was lost: the same command goes on from there") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +167,17 @@ class _Actor:
 
     def __init__(self, brief: _Brief) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program, which ends this in good order
-        self._worker = Worker(
-            brief.config,
-            brief.references,
-            brief.output,
-            brief.salt,
-            lambda name, *told: call(brief.clerk, name, *told),
-        )
+        self._worker: Worker | None = None
+        try:
+            self._worker = Worker(
+                brief.config,
+                brief.references,
+                brief.output,
+                brief.salt,
+                lambda name, *told: call(brief.clerk, name, *told),
+            )
+        except CloakError as error:  # raised here it would come out wrapped up by Ray
+            call(brief.clerk, "give_up", str(error))
 
     def __call__(self, table: Any) -> dict[str, Any]:  # noqa: ANN401
         """Protect a part, and say which photos it had."""
@@ -210,7 +186,8 @@ class _Actor:
             for text, content, problem in zip(table["task"], table["content"], table["problem"], strict=True)
             for task in unpack(text.as_py())
         ]
-        self._worker.work(part)
+        if self._worker:
+            self._worker.work(part)
         return {"index": np.array([each.task.index for each in part], dtype=np.int64)}
 
 
@@ -236,7 +213,9 @@ def _outcomes(dataset: Any, clerk: Any, stop: threading.Event) -> Iterator[tuple
         yield from call(clerk, "collect").items()
         if problem := call(clerk, "problem"):
             raise CloakError(problem)
-        if over and error:
+        if isinstance(error, RayError):
+            raise CloakError(f"Ray gave up: {str(error).strip().splitlines()[-1]}") from error
+        if error:
             raise error
         if over:
             return
@@ -246,61 +225,3 @@ def _outcomes(dataset: Any, clerk: Any, stop: threading.Event) -> Iterator[tuple
         elif deadline and (not call(clerk, "busy") or time.monotonic() > deadline):
             yield from call(clerk, "collect").items()
             return
-
-
-@contextmanager
-def _cluster(address: str | None, config: ProtectConfig) -> Iterator[None]:
-    """Connect to a cluster, or start one, quietly."""
-    address = address or os.environ.get("RAY_ADDRESS")
-    if address and address.startswith("ray://"):
-        raise UsageError("--address is that of a cluster that this machine is part of, as in 10.0.0.1:6379: not ray://")
-    options: dict[str, Any] = {"address": address or "local", "log_to_driver": False, "logging_level": "ERROR"}
-    handler = signal.getsignal(signal.SIGTERM)
-    with ExitStack() as stack:
-        if not address:
-            folder = tempfile.mkdtemp(prefix="cloak-", dir="/tmp" if os.name == "posix" else None)  # noqa: S108 -- sockets need short names
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            count = config.jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-            options |= {"num_cpus": count, "object_store_memory": STORE, "include_dashboard": False}
-            options["_temp_dir"] = folder
-            # Ray listens on all networks, and does what it is told by whoever has the token: a new one each time, and
-            # no file of it in the home folder.
-            stack.callback(_put_back, _TOKEN, os.environ.get(_TOKEN))
-            os.environ[_TOKEN] = secrets.token_hex(32)
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")  # of Ray about itself
-        # Ray prints what befalls its workers to stdout, where results belong; nothing public turns that off.
-        ray._private.worker.listen_error_messages = lambda *_, **__: None
-        try:
-            with _silence():
-                ray.init(**options)
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            raise CloakError(f"no cluster at {address or 'this machine'}: {error}") from error
-        stack.callback(ray.shutdown)
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)  # Ray leaves at once
-        context = ray.data.DataContext.get_current()
-        for name in ("ray", "ray.data"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        context.enable_progress_bars = context.print_on_execution_start = False
-        yield
-
-
-def _put_back(name: str, value: str | None) -> None:
-    os.environ.pop(name, None)
-    if value is not None:
-        os.environ[name] = value
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Throw away what Ray's C++ parts print; they do not ask Python."""
-    kept = os.dup(2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
