@@ -9,14 +9,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cloak.album import look
+from cloak.config import ProtectConfig
 from cloak.distributed.places import HIDDEN
+from cloak.errors import UsageError
 from cloak.manifest import OURS
 
 from . import distributed_cluster
@@ -223,6 +225,22 @@ def test_ctrl_c_stops_in_good_order_and_the_same_command_goes_on(there, paint, t
     assert (
         f"{300 - len(written)} stripped only (no face cloaked), {len(written)} already done, 0 failed." in again.stdout
     )
+
+
+def test_each_gpu_has_a_worker_and_without_any_every_four_processors():
+    from cloak.distributed.engine import Staff, staff  # noqa: PLC0415 -- Ray
+
+    config = ProtectConfig()
+    assert staff([{"CPU": 64}, {"CPU": 6}, {}], config) == Staff(workers=17, cpus=4, gpus=0)
+    assert staff([{"CPU": 2}], config) == Staff(workers=1, cpus=2, gpus=0)
+    assert staff([{"CPU": 2}], replace(config, jobs=1)) == Staff(workers=2, cpus=1, gpus=0)
+    gpus = [{"CPU": 8, "GPU": 2}, {"CPU": 8}]
+    assert staff(gpus, config) == Staff(workers=2, cpus=1, gpus=1)
+    assert staff(gpus, replace(config, device="cpu")) == Staff(workers=4, cpus=4, gpus=0)
+    with pytest.raises(UsageError, match="no GPU for --device cuda"):
+        staff([{"CPU": 2}], replace(config, device="cuda"))
+    with pytest.raises(UsageError, match="no processors"):
+        staff([{}], config)
 
 
 def test_without_an_address_a_cluster_is_started_and_nothing_of_it_is_left(paint, tmp_path):
