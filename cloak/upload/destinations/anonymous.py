@@ -1,16 +1,36 @@
 """What somebody without an account gets to see of an upload."""
 
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import httpx
 
 from cloak.errors import TransientError
 from cloak.upload.destinations.http import unreachable
 
 
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Keep the addresses of this thread's requests out of httpx's log: some give access by themselves."""
+    thread, logger = threading.get_ident(), logging.getLogger("httpx")
+
+    def of_others(record: logging.LogRecord) -> bool:
+        return record.thread != thread
+
+    logger.addFilter(of_others)
+    try:
+        yield
+    finally:
+        logger.removeFilter(of_others)
+
+
 def status_of(address: str, doing: str) -> int:
     """Return the status of a request without any credentials; the answer's body is not read.
 
     Args:
-        address: whole; may give access by itself, so no error shows it.
+        address: whole; may give access by itself, so neither error nor log shows it.
         doing: what for, in people's words.
 
     Raises:
@@ -18,7 +38,7 @@ def status_of(address: str, doing: str) -> int:
         UntrustedError: the server is not proven to be who it should be.
     """
     try:
-        with httpx.stream("GET", address, timeout=60, headers={"Range": "bytes=0-0"}) as answer:
+        with unlogged(), httpx.stream("GET", address, timeout=60, headers={"Range": "bytes=0-0"}) as answer:
             status = answer.status_code
     except httpx.HTTPError as error:
         raise unreachable(error, f"cannot {doing}") from None

@@ -12,6 +12,7 @@ import httpx
 
 from cloak.errors import TransferError
 from cloak.upload.credentials import Secret
+from cloak.upload.destinations.anonymous import unlogged
 from cloak.upload.destinations.dav import Dav
 from cloak.upload.destinations.http import Http, unreachable
 
@@ -97,7 +98,8 @@ class Cloud:
 def opened(link: str, data: bytes) -> bool:
     """Whether somebody who has a link, and no password, gets the file."""
     try:
-        return httpx.get(f"{link}/download", timeout=60, follow_redirects=True).content == data
+        with unlogged():
+            return httpx.get(f"{link}/download", timeout=60, follow_redirects=True).content == data
     except httpx.HTTPError as error:  # its text may hold the link
         raise unreachable(error, "try the link without its password") from None
 
