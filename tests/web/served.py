@@ -4,13 +4,14 @@ import os
 import re
 import secrets
 import select
+import signal
 import socket
 import subprocess
 import sys
 import sysconfig
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,19 +89,26 @@ def served(
     token = environment.setdefault("CLOAK_SERVE_TOKEN", secrets.token_urlsafe(32))
     arguments = [*command, "serve", "--no-browser", "--port", "0", *options]
     with log.open("wb") as output:
-        process = subprocess.Popen(arguments, stdout=output, stderr=output, env={**os.environ, **environment})
+        process = subprocess.Popen(
+            arguments, stdout=output, stderr=output, env={**os.environ, **environment}, start_new_session=True
+        )
     try:
         scheme, port, said = _address(process, log)
         server = Served(process, scheme, port, token, log, said, options)
         _ready(server)
         yield server
     finally:
-        process.terminate()
-        try:
+        end(process)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End a program that leads a session, and whatever it started: a tracer does not take what it traces with it."""
+    for what in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, what)
+        with suppress(subprocess.TimeoutExpired):
             process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            return
 
 
 def _address(process: "subprocess.Popen[bytes]", log: Path) -> tuple[str, int, bytes]:

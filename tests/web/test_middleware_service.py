@@ -12,8 +12,10 @@ from cloak.errors import UsageError
 from cloak.image.codec import decode, encode
 from cloak.image.scan import scan
 from cloak.image.strip.bare import strip
+from cloak.web.engine import Engine
 from cloak.web.middleware import OUTCOMES, ProtectUploads
 from cloak.web.protectors import Service
+from cloak.web.settings import Settings
 
 from .served import served
 from .uploads import SECRET, TYPE, Application, field, file_part, form, photo, visiting
@@ -180,3 +182,17 @@ def test_a_real_service_protects_a_face_in_a_form(tmp_path, monkeypatch):
     assert (outcomes["face"]["status"], outcomes["photo"]["status"]) == ("protected", "stripped")
     assert outcomes["face"]["found"] == 1
     assert len(app.bodies) == 1
+
+
+def test_an_engine_in_the_same_process_protects_without_a_service():
+    app, engine = Application(), Engine(Settings(token="a" * 32, port=1, device="cpu"))
+    engine.start()
+    with visiting(ProtectUploads(app, engine=engine)) as client:
+        body = form(file_part(ORIGINAL), field("caption", b"Rome"))
+        assert client.post("/a", content=body, headers=TYPE, timeout=120).status_code == 200
+        assert client.post("/a", content=form(file_part(ORIGINAL[:500])), headers=TYPE).status_code == 422
+    scan(app.parts()[0][3])
+    assert SECRET not in app.bodies[0]
+    assert app.scopes[0][OUTCOMES][0][1]["status"] == "stripped"
+    assert len(app.bodies) == 1
+    assert engine.ending
