@@ -1,0 +1,68 @@
+"""A ledger that cannot be used: the commands say so, change nothing, and upload nothing without a row in it."""
+
+import json
+import sqlite3
+
+import pytest
+
+from cloak.upload import places, schema
+
+pytestmark = pytest.mark.usefixtures("home")
+
+COMMANDS = (["uploads", "list"], ["uploads", "purge"], ["uploads", "export"])
+
+
+@pytest.fixture
+def upload(cloak, examples, tmp_path):
+    """Upload one of the examples to a folder."""
+    return lambda name: cloak("upload", examples / name, "--to", tmp_path / "there", "--strip-only")
+
+
+def test_while_it_is_locked_nothing_is_uploaded_and_it_is_said(upload, tmp_path, monkeypatch):
+    assert upload("phone.jpg").code == 0
+    monkeypatch.setattr(schema, "WAIT", 0.2)
+    holder = sqlite3.connect(places.ledger(), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    done = upload("collins.png")
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert done.code == 1
+    assert "locked by another program" in done.err
+    assert len(list((tmp_path / "there").iterdir())) == 1
+    assert upload("collins.png").code == 0
+
+
+def test_one_of_a_newer_version_is_refused_by_every_command_and_not_changed(cloak, upload, tmp_path):
+    assert upload("phone.jpg").code == 0
+    with sqlite3.connect(places.ledger()) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    before = places.ledger().read_bytes()
+    for done in (upload("collins.png"), *(cloak(*command) for command in COMMANDS)):
+        assert done.code == 1
+        assert "is of version 99" in done.err
+        assert "pip install --upgrade" in done.err
+    assert places.ledger().read_bytes() == before
+    assert len(list((tmp_path / "there").iterdir())) == 1
+
+
+def test_a_damaged_one_is_refused_by_every_command_and_the_way_that_it_says_leads_back(cloak, upload, tmp_path):
+    for name in ("phone.jpg", "collins.png"):
+        assert upload(name).code == 0
+    known = {entry["id"] for entry in json.loads(cloak("uploads", "list", "--json").out)}
+    data = bytearray(places.ledger().read_bytes())
+    page = next(start for start in range(4096, len(data), 4096) if data[start] == 10)  # of an index
+    data[page : page + 4096] = b"\xff" * 4096
+    places.ledger().write_bytes(data)
+    damaged = places.ledger().read_bytes()
+    for done in (upload("workers.jpg"), *(cloak(*command) for command in COMMANDS)):
+        assert done.code == 1
+        assert "nothing was changed. 1. See what can still be read: `cloak uploads export --salvage`" in done.err
+    assert places.ledger().read_bytes() == damaged
+    assert len(list((tmp_path / "there").iterdir())) == 2
+    salvaged = cloak("uploads", "export", "--salvage")
+    assert {entry["id"] for entry in json.loads(salvaged.out)} == known
+    for path in places.ledger().parent.glob(f"{places.ledger().name}*"):
+        path.rename(path.with_name(f"aside-{path.name}"))
+    assert upload("workers.jpg").code == 0
+    assert len(json.loads(cloak("uploads", "list", "--json").out)) == 1
