@@ -19,6 +19,9 @@ from .servers.mastodon_fake import MastodonFake
 from .servers.nextcloud_fake import NextcloudFake
 from .servers.proxy import Proxy
 
+Certificate = tuple[Path, Path] | None
+"""Chain and key of a server that speaks TLS only."""
+
 BROKEN = Answer(500, {"error": "Internal Server Error", "message": "Internal Server Error"})
 
 
@@ -51,10 +54,10 @@ class Site:
 
 
 @contextmanager
-def webdav(folder: Path) -> Iterator[Site]:
+def webdav(folder: Path, certificate: Certificate = None) -> Iterator[Site]:
     with wsgidav.running(folder) as address:
         gate = Gate(address)
-        with gate.running():
+        with gate.running(certificate):
             yield Site(
                 kind="webdav",
                 settings={"url": f"{gate.address}/x", "user": wsgidav.USER},
@@ -66,10 +69,10 @@ def webdav(folder: Path) -> Iterator[Site]:
 
 
 @contextmanager
-def nextcloud(folder: Path) -> Iterator[Site]:
+def nextcloud(folder: Path, certificate: Certificate = None) -> Iterator[Site]:
     with wsgidav.running(folder) as address:
         fake = NextcloudFake(address, folder / "files", wsgidav.USER, wsgidav.PASSWORD)
-        with fake.running():
+        with fake.running(certificate):
             yield Site(
                 kind="nextcloud",
                 settings={"url": fake.address, "user": wsgidav.USER, "folder": "cloak"},
@@ -114,11 +117,11 @@ def s3(folder: Path) -> Iterator[Site]:
 
 
 @contextmanager
-def s3_with_links(folder: Path) -> Iterator[Site]:
+def s3_with_links(folder: Path, certificate: Certificate = None) -> Iterator[Site]:
     """One that ends links, and has one key for everything."""
     with s3rver.running(folder) as server:
         gate = s3rver.Gate(server)
-        with gate.running():
+        with gate.running(certificate):
             yield Site(
                 kind="s3",
                 settings={"bucket": s3rver.BUCKET, "endpoint": gate.address},
@@ -130,10 +133,10 @@ def s3_with_links(folder: Path) -> Iterator[Site]:
 
 
 @contextmanager
-def mastodon(folder: Path, *, pixelfed: bool = False) -> Iterator[Site]:
+def mastodon(folder: Path, certificate: Certificate = None, *, pixelfed: bool = False) -> Iterator[Site]:
     del folder
     fake = MastodonFake(pixelfed=pixelfed)
-    with fake.running():
+    with fake.running(certificate):
         yield Site(
             kind="pixelfed" if pixelfed else "mastodon",
             settings={"server": fake.address},
@@ -152,10 +155,10 @@ def pixelfed(folder: Path) -> Iterator[Site]:
 
 
 @contextmanager
-def immich(folder: Path) -> Iterator[Site]:
+def immich(folder: Path, certificate: Certificate = None) -> Iterator[Site]:
     del folder
     fake = ImmichFake()
-    with fake.running():
+    with fake.running(certificate):
         yield Site(
             kind="immich",
             settings={"server": fake.address},

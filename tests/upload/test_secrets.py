@@ -13,9 +13,9 @@ from urllib.parse import quote
 import pytest
 
 from cloak.errors import CloakError
+from cloak.upload.backoff import Backoff
 from cloak.upload.destination import Audience, Wish
 from cloak.upload.ledger import Ledger
-from cloak.upload.send import Backoff
 
 from . import sites
 from .conftest import PHOTO

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from email import policy
 from email.parser import BytesParser
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -118,8 +120,12 @@ class Loopback:
         self.faults.extend([Fault(method, path, what)] * times)
 
     @contextmanager
-    def running(self) -> Iterator[str]:
-        """Serve, and yield the address."""
+    def running(self, certificate: tuple[Path, Path] | None = None) -> Iterator[str]:
+        """Serve, and yield the address.
+
+        Args:
+            certificate: chain and key; with them it speaks TLS only.
+        """
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -141,7 +147,11 @@ class Loopback:
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{server.server_port}"
+        if certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(*certificate)
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        self.address = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:

@@ -1,0 +1,69 @@
+"""A server that does not prove who it is gets nothing, whatever is spoken: not the photo, and not the password."""
+
+import datetime as dt
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import trustme
+
+from cloak.errors import UntrustedError
+from cloak.upload.destination import Audience, Wish
+
+from . import sites
+from .items import item
+
+KINDS = (sites.webdav, sites.nextcloud, sites.s3_with_links, sites.mastodon, sites.immich)
+BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE")
+"""Variables that name authorities, for each of the libraries below us."""
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """An authority that this test trusts."""
+    made = trustme.CA()
+    made.cert_pem.write_to_path(tmp_path / "authority.pem")
+    for name in BUNDLES:
+        monkeypatch.setenv(name, str(tmp_path / "authority.pem"))
+    return made
+
+
+def certificate(authority: trustme.CA, folder: Path, kind: str) -> tuple[Path, Path]:
+    """Write a server's chain and key."""
+    ended = {"not_after": dt.datetime(2020, 1, 1, tzinfo=dt.UTC)} if kind == "expired" else {}
+    signed = trustme.CA() if kind == "of nobody known" else authority
+    made = signed.issue_cert("example.org" if kind == "of another server" else "127.0.0.1", **ended)
+    chain, key = folder / "chain.pem", folder / "key.pem"
+    made.cert_chain_pems[0].write_to_path(chain)
+    made.private_key_pem.write_to_path(key)
+    return chain, key
+
+
+@pytest.mark.parametrize("bad", ["expired", "of nobody known", "of another server"])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda one: one.__name__)
+def test_a_server_with_a_bad_certificate_is_sent_nothing(
+    authority: trustme.CA, tmp_path: Path, kind: Callable[..., object], bad: str
+) -> None:
+    with (
+        kind(tmp_path, certificate(authority, tmp_path, bad)) as site,
+        closing(sites.opened(site)) as destination,
+    ):
+        for call in (lambda: destination.check(Wish()), lambda: destination.put(item(), Wish())):
+            with pytest.raises(UntrustedError, match="certificate"):
+                call()
+        assert site.server.requests == []
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda one: one.__name__)
+def test_a_server_with_a_good_certificate_gets_photos(
+    authority: trustme.CA, tmp_path: Path, kind: Callable[..., object]
+) -> None:
+    with (
+        kind(tmp_path, certificate(authority, tmp_path, "good")) as site,
+        closing(sites.opened(site)) as destination,
+    ):
+        destination.check(Wish())
+        placed = destination.put(item(), Wish())
+        assert placed.audience is Audience.OWNER
+        destination.delete(placed.handle)
