@@ -89,9 +89,10 @@ def _warn_of_others(place: "Place", before: "Place | None", destination: "type[D
     from cloak.upload.ledger import Ledger, State  # noqa: PLC0415
 
     named = [one.name for one in destination.SETTINGS if one.address and not one.secret]
-    same = before and before.kind == place.kind
-    if same and all(before.settings.get(each, "") == place.settings.get(each, "") for each in named):
-        return
+    if before and before.kind == place.kind:
+        was, now = before.settings, place.settings
+        if all(was.get(each, "") == now.get(each, "") for each in named):
+            return
     if not places.ledger().exists():
         return
     with Ledger.open() as ledger:

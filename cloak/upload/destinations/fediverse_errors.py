@@ -19,14 +19,14 @@ from cloak.upload.counting import Counted
 from cloak.upload.destinations.http import seconds
 
 
-class _Counting(requests.adapters.HTTPAdapter):
+class _Counting(requests.adapters.HTTPAdapter):  # type: ignore[misc]  # untyped upstream
     """Sends whole forms in pieces that are counted; requests would read a file into memory before its first byte."""
 
     told: Callable[[int], object] | None = None
 
     def send(self, request: requests.PreparedRequest, *given: Any, **named: Any) -> requests.Response:  # noqa: ANN401 -- as upstream
         if self.told and isinstance(request.body, bytes):
-            request.body = Counted(request.body, self.told)  # type: ignore[assignment]  # a file will do
+            request.body = Counted(request.body, self.told)
         return super().send(request, *given, **named)
 
 
