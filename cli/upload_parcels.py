@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloak.cli.cloaking import wanted
 from cloak.names import NamePolicy, shown
@@ -11,6 +11,10 @@ from cloak.sources import Source
 from cloak.stripping import StripConfig, containers, strip_photos
 from cloak.targets import plan
 from cloak.upload.send import Parcel
+
+if TYPE_CHECKING:
+    from cloak.cloaker import Cloaker
+    from cloak.targets import Job
 
 
 def stripped(sources: Sequence[Source], folder: Path, *, dry_run: bool) -> Generator[Parcel, None, None]:
@@ -32,20 +36,29 @@ def protected(
     me: Path | None,
     **options: Any,  # noqa: ANN401
 ) -> Generator[Parcel, None, None]:
-    """Protect photos into a folder; options are those of `cloak protect`, by their names there."""
-    from cloak.cloaker import Cloaker  # noqa: PLC0415 -- these need PyTorch
-    from cloak.outcome import Status  # noqa: PLC0415
+    """Protect photos into a folder; options are those of `cloak protect`, by their names there.
+
+    Raises:
+        CloakError: they make no sense together, or nothing is known of the person: before anything is asked for.
+    """
+    from cloak.cloaker import Cloaker  # noqa: PLC0415 -- needs PyTorch
+
+    cloaker = Cloaker(*wanted(dry_run=dry_run, me=me, quiet=quiet, **options))
+    return _protected(plan(sources, folder, names=NamePolicy.RANDOM), cloaker)
+
+
+def _protected(jobs: "Sequence[Job]", cloaker: "Cloaker") -> Generator[Parcel, None, None]:
+    from cloak.outcome import Status  # noqa: PLC0415 -- these need PyTorch
     from cloak.pipeline import protect  # noqa: PLC0415
 
-    config, person = wanted(dry_run=dry_run, me=me, quiet=quiet, **options)
-    jobs = plan(sources, folder, names=NamePolicy.RANDOM)
-    with closing(protect(jobs, config, cloaker=Cloaker(config, person))) as outcomes:
+    config = cloaker.config
+    with closing(protect(jobs, config, cloaker=cloaker)) as outcomes:
         for one in outcomes:
             failed = one.status is Status.FAILED
             faces = f"{one.found} face{'' if one.found == 1 else 's'} cloaked"
             blurred = f", {one.blurred} blurred" if one.blurred else ""
             left = f", {len(one.left)} left as they are" if one.left else ""
-            path = None if failed or dry_run else one.target
+            path = None if failed or config.dry_run else one.target
             yield Parcel(source=one.source, path=path, problem=one.reason, done=f"{faces}{blurred}{left}")
 
 
