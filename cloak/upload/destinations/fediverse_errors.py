@@ -1,5 +1,6 @@
 """What the errors of Mastodon.py mean for an upload."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from mastodon import (
 
 from cloak.errors import CloakError, CredentialsError, TransferError, TransientError, UntrustedError, UploadError
 from cloak.upload.counting import Counted
-from cloak.upload.destinations.http import seconds
+from cloak.upload.destinations.http import distrust, seconds
 
 
 class _Counting(requests.adapters.HTTPAdapter):  # type: ignore[misc]  # untyped upstream
@@ -40,6 +41,7 @@ class Session:
 
     def __init__(self) -> None:
         self.http = requests.Session()
+        self.http.verify = os.environ.get("SSL_CERT_FILE") or True  # as httpx does; requests has a variable of its own
         self._counting = _Counting()
         for scheme in ("https://", "http://"):
             self.http.mount(scheme, self._counting)
@@ -85,10 +87,7 @@ def translated(doing: str, session: Session) -> Iterator[None]:
 def _unreachable(error: MastodonNetworkError, doing: str) -> CloakError:
     cause = error.__context__
     if isinstance(cause, requests.exceptions.SSLError):
-        return UntrustedError(
-            f"cannot {doing}: the server's certificate does not prove who it is: check the address, and the date of "
-            "this computer"
-        )
+        return UntrustedError(f"cannot {doing}: {distrust(str(cause))}")
     return TransientError(f"cannot {doing}: the connection failed ({type(cause).__name__})")
 
 

@@ -122,7 +122,7 @@ def unreachable(error: httpx.HTTPError, doing: str) -> CloakError:
     """Return what it means that there was no answer."""
     said = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in said:
-        return UntrustedError(f"{doing}: {_distrust(said)}")
+        return UntrustedError(f"{doing}: {distrust(said)}")
     return TransientError(f"{doing}: the connection failed ({type(error).__name__})")
 
 
@@ -156,12 +156,13 @@ def seconds(retry_after: str | None) -> float | None:
     return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def _distrust(said: str) -> str:
+def distrust(said: str) -> str:
+    """Say what is wrong with a certificate, and what to do, from a library's own words."""
     if "expired" in said:
         return "its certificate has expired: tell whoever runs it, and check the date of this computer"
     if "not yet valid" in said:
         return "its certificate is not valid yet: check the date of this computer"
-    if "mismatch" in said or "not valid for" in said:
+    if "mismatch" in said or "not valid for" in said or "doesn't match" in said:
         return "its certificate is that of another server: check the address"
     return (
         "its certificate does not prove who it is: check the address; if the server is yours and so is its authority, "

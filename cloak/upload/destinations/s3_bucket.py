@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,7 +66,8 @@ class Bucket:
             request_checksum_calculation="when_required",  # others than Amazon do not know the newer kinds
             response_checksum_validation="when_required",
         )
-        return session.client("s3", endpoint_url=access.endpoint, config=config)
+        authority = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")  # the other, as httpx does
+        return session.client("s3", endpoint_url=access.endpoint, config=config, verify=authority)
 
     def close(self) -> None:
         """Let go of connections."""

@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSL
 from botocore.exceptions import ConnectionError as NetworkError
 
 from cloak.errors import CloakError, CredentialsError, TransferError, TransientError, UntrustedError, UploadError
+from cloak.upload.destinations.http import distrust
 
 UNSUPPORTED = frozenset({"NotImplemented", "MethodNotAllowed", "XNotImplemented"})
 """Codes of servers that lack a call."""
@@ -61,10 +62,7 @@ def translated(doing: str) -> Iterator[None]:
     except ClientError as error:
         raise _answer(error, doing) from error
     except SSLError as error:
-        raise UntrustedError(
-            f"cannot {doing}: the server's certificate does not prove who it is: check the endpoint, and the date of "
-            "this computer"
-        ) from error
+        raise UntrustedError(f"cannot {doing}: {distrust(str(error))}") from error
     except (NetworkError, HTTPClientError) as error:
         raise TransientError(f"cannot {doing}: the connection failed ({type(error).__name__})") from error
     except BotoCoreError as error:
