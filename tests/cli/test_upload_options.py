@@ -162,3 +162,31 @@ def test_a_server_that_ignores_who_may_see_it_loses_the_post_and_that_is_said(na
         assert (site.server.posts, site.server.media) == ({}, {})
         assert site.server.posted == 1
         assert cloak("uploads", "list").out == "Nothing is up.\n"
+
+
+def test_photos_of_any_name_are_uploaded_and_their_names_are_kept_nowhere(cloak, nas, paint, tmp_path):
+    names = ["ü" * 120 + ".png", "x" * 251 + ".png", "Anna 夏休み ☀\n\x1b[31m.png"]
+    for number, name in enumerate(names):
+        paint(tmp_path / "in" / name, width=40 + number)
+    with nas(sites.webdav):
+        done = cloak("upload", tmp_path / "in", "--to", "nas", "--strip-only", "--note", "ö" * 300)
+        assert done.code == 0, done.err
+        assert "\x1b" not in done.out
+        assert done.out.count("uploaded: ") == 3
+        there = [path for path in (tmp_path / "server" / "files").rglob("*") if path.is_file()]
+        assert len(there) == 3
+        assert {len(path.stem) for path in there} == {32}
+        kept = b"".join(path.read_bytes() for path in (tmp_path / "home").glob("uploads.sqlite*"))
+        assert [name for name in names if name[:12].encode() in kept] == []
+        assert "ö" * 300 in cloak("uploads", "list").out
+
+
+def test_the_same_photo_a_second_time_is_said_and_uploaded_on_request_alone(cloak, nas, upload, tmp_path):
+    with nas(sites.webdav):
+        first = upload()
+        again = cloak("upload", PHOTO, "--to", "nas", "--strip-only")
+        assert again.code == 0
+        assert f"as {first['id']}; pass --again for a second copy" in again.out
+        assert "0 photos uploaded to nas, 1 there already, 0 failed" in again.out
+        assert upload("--again")["id"] != first["id"]
+        assert len([path for path in (tmp_path / "server" / "files").rglob("*") if path.is_file()]) == 2
