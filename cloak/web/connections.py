@@ -7,6 +7,7 @@ one that comes a byte a second, for the rest of a body that was refused, and for
 import asyncio
 from typing import cast
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 10.0
@@ -14,6 +15,9 @@ HEAD_SECONDS = 10.0
 
 STUCK_SECONDS = 60.0
 """For which a reader may take nothing of an answer."""
+
+LINGER = 16 * 2**20
+"""Bytes that are still taken of a body that was refused: whoever sends it may look for the answer at its end alone."""
 
 MOST = 400
 """Connections at once: fewer than a process may have files open, since each decoder needs some."""
@@ -24,6 +28,7 @@ class Connection(H11Protocol):
 
     _head: asyncio.TimerHandle | None = None
     _stuck: asyncio.TimerHandle | None = None
+    _unwanted = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; wait for a head."""
@@ -39,6 +44,15 @@ class Connection(H11Protocol):
         self.resume_writing()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Take what comes; of a body that nobody wants, not without end."""
+        if self.cycle and self.cycle.response_complete and self.conn.their_state is h11.SEND_BODY:
+            self._unwanted += len(data)
+            if self._unwanted > LINGER:
+                self.transport.abort()
+                return
+        super().data_received(data)
+
     def handle_events(self) -> None:
         """Go through what came; if a head was among it, it is no longer waited for."""
         before = self.cycle
@@ -48,6 +62,7 @@ class Connection(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Wait for the next head; behind it, the rest of a body that nobody wants counts as waiting."""
+        self._unwanted = 0
         self._expect_head()
         super().on_response_complete()
 

@@ -69,6 +69,17 @@ def test_the_rest_of_a_body_that_was_refused_is_not_read_for_ever():
         assert _until_cut(raw, drip=b"a").startswith(b"HTTP/1.1 413")
 
 
+def test_of_a_body_that_was_refused_no_more_is_read_than_it_takes_to_say_so(monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 60)
+    monkeypatch.setattr(connections, "LINGER", 10**6)
+    with serving(Refusing(), http=Connection) as port, socket.create_connection(("127.0.0.1", port)) as raw:
+        raw.sendall(HEAD % 10**9 + b"\r\n" + bytes(500_000))
+        assert heard(raw, 0.5).startswith(b"HTTP/1.1 413")
+        raw.settimeout(20)
+        with pytest.raises(ConnectionError):
+            raw.sendall(bytes(900 * 10**6))
+
+
 @pytest.mark.parametrize("slowly", [True, False])
 def test_who_reads_nothing_is_cut_off_and_who_reads_slowly_is_not(slowly):
     with (

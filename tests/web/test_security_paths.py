@@ -144,7 +144,7 @@ def test_no_file_is_written_and_no_file_is_named_by_a_client(tmp_path):
         client.get(f"/v1/jobs/{job}/photos/{one}/protected")
         client.get(f"/v1/jobs/{job}/archive")
         for path in (f"/page/{MARK}", f"/v1/jobs/{MARK}", f"/v1/jobs/{job}/photos/{MARK}", f"/{MARK}"):
-            assert client.get(path).status_code == 404
+            assert client.get(path).status_code in {404, 405}
         client.delete(f"/v1/jobs/{job}")
     lines = trace.read_text("utf-8", "replace")[begun:].splitlines()
     assert lines
