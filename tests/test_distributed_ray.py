@@ -248,11 +248,11 @@ def test_without_an_address_a_cluster_is_started_and_nothing_of_it_is_left(paint
     mark = tmp_path.name
     environment = {**os.environ, "CLOAK_TEST_CLUSTER": mark}
     command = [*COMMAND, tmp_path / "in", "-o", tmp_path / "out", "--engine", "ray"]
-    before = set(Path("/tmp").glob("cloak-*"))  # noqa: S108
+    before = set(Path("/tmp").glob("cloak-ray-*"))  # noqa: S108
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert (result.returncode, result.stderr) == (0, "")
     assert _content(tmp_path / "out").keys() == {"one.png"}
-    assert set(Path("/tmp").glob("cloak-*")) <= before  # noqa: S108
+    assert set(Path("/tmp").glob("cloak-ray-*")) <= before  # noqa: S108
     end = time.monotonic() + 30
     while distributed_cluster.processes(mark) and time.monotonic() < end:
         time.sleep(0.1)

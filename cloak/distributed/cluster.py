@@ -57,7 +57,7 @@ def cluster(address: str | None, config: ProtectConfig) -> Iterator[None]:
     handler = signal.getsignal(signal.SIGTERM)
     with ExitStack() as stack:
         if not address:
-            folder = tempfile.mkdtemp(prefix="cloak-", dir="/tmp" if os.name == "posix" else None)  # noqa: S108 -- sockets need short names
+            folder = tempfile.mkdtemp(prefix="cloak-ray-", dir="/tmp" if os.name == "posix" else None)  # noqa: S108 -- sockets need short names
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             every = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
             count = config.jobs or every
