@@ -4,19 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cloak.models import cache
-
 from ..upload.servers.loopback import Answer, Loopback, Request  # noqa: TID252 -- tests are no package to import from
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user folder with networks and one destination."""
-    models, home = cache.folder(), tmp_path / "home"
-    home.mkdir()
-    (home / "models").symlink_to(models, target_is_directory=True)
-    monkeypatch.setenv("CLOAK_HOME", str(home))
-    return home
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def everything(folder: Path) -> dict[str, int]:
