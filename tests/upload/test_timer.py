@@ -40,15 +40,15 @@ def test_the_line_deletes_what_is_due_and_prints_nothing_unless_it_cannot(
     (line,) = lines(pattern, "upload.md")
     monkeypatch.setenv("CLOAK_HOME", str(tmp_path / "home"))
     there = tmp_path / "there"
-    for name, expires in (("phone.jpg", "1s"), ("collins.png", "1d")):
+    for name, expires in (("phone.jpg", "2s"), ("collins.png", "1d")):
         assert cloak("upload", examples / name, "--to", there, "--strip-only", "--expires", expires).code == 0
-    time.sleep(1.1)
+    time.sleep(2.1)
     done = run(line, tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert len(list(there.iterdir())) == 1
-    assert cloak("upload", examples / "phone.jpg", "--to", there, "--strip-only", "--expires", "1s").code == 0
+    assert cloak("upload", examples / "phone.jpg", "--to", there, "--strip-only", "--expires", "2s").code == 0
     there.rename(tmp_path / "unplugged")
-    time.sleep(1.1)
+    time.sleep(2.1)
     done = run(line, tmp_path)
     assert (done.returncode, done.stdout) == (3, "")
     assert "is the disk that it is on connected" in done.stderr
