@@ -21,6 +21,7 @@ COMMANDS = {
     "models": ("cloak.cli.models", "Show, fetch and check the trained networks."),
     "protect": ("cloak.cli.protect", "Cloak the faces in photos and strip what the files say about you."),
     "request": ("cloak.cli.request", "Draft a GDPR letter to a face-search company."),
+    "serve": ("cloak.cli.serve", "Serve a page to drop photos on, and the same as an HTTP API."),
     "strip": ("cloak.cli.strip", "Strip what photos' files say about you; the pictures stay as they are."),
     "train": ("cloak.cli.train", "Train a network that makes cloaks in one pass."),
     "upload": ("cloak.cli.upload", "Protect photos and upload them, private by default and for a time."),

@@ -9,16 +9,14 @@ from pathlib import Path
 from types import TracebackType
 
 import torch
-import torch.nn.functional as F
 
 from cloak.container import Container, Encoding
 from cloak.files import write
-from cloak.image.codec import encode
-from cloak.image.strip.bare import strip
 from cloak.names import shown
 from cloak.outcome import Outcome, Pictures, Status
 from cloak.photo import Photo
 from cloak.summary import Summary
+from cloak.thumbnails import crop, encoded, small
 from cloak.verify import BlurVerdict, FaceVerdict
 
 THUMBNAIL = 640
@@ -101,7 +99,7 @@ def _details(outcome: Outcome, pictures: Pictures) -> str:
 
 
 def _overview(pictures: Pictures) -> str:
-    before, after = _small(pictures.before.pixels), _small(pictures.after.pixels)
+    before, after = small(pictures.before.pixels, THUMBNAIL), small(pictures.after.pixels, THUMBNAIL)
     return _figures("row whole", (before, after, _difference(before, after)), pictures.before, SMALL)
 
 
@@ -132,7 +130,7 @@ def _blurs(blurs: tuple[BlurVerdict, ...], pictures: Pictures) -> Iterator[str]:
 
 
 def _closeup(pictures: Pictures, box: tuple[float, float, float, float]) -> str:
-    before, after = (_crop(photo.pixels, box) for photo in (pictures.before, pictures.after))
+    before, after = (crop(photo.pixels, box, THUMBNAIL) for photo in (pictures.before, pictures.after))
     return _figures("row", (before, after, _difference(before, after)), pictures.before, EXACT)
 
 
@@ -160,26 +158,8 @@ def _figures(kind: str, images: tuple[torch.Tensor, ...], photo: Photo, encoding
 
 def _uri(image: torch.Tensor, photo: Photo, encoding: Encoding) -> str:
     """Return an image as a data URI, through the same way out as every photo: no metadata."""
-    data = encode(strip(Photo(pixels=image, space=photo.space, encoding=encoding)))
+    data = encoded(image, photo, encoding)
     return f"data:image/{encoding.container};base64,{base64.b64encode(data).decode('ascii')}"
-
-
-def _small(pixels: torch.Tensor) -> torch.Tensor:
-    scale = THUMBNAIL / max(pixels.shape)
-    if scale >= 1:
-        return pixels
-    size = [max(1, round(side * scale)) for side in pixels.shape[1:]]
-    return F.interpolate(pixels[None], size, mode="bilinear", antialias=True)[0]
-
-
-def _crop(pixels: torch.Tensor, box: tuple[float, float, float, float]) -> torch.Tensor:
-    """Cut out a quarter more than the box, from its middle where that is more than fits."""
-    spans = []
-    for low, high, length in ((box[0], box[2], pixels.shape[2]), (box[1], box[3], pixels.shape[1])):
-        middle, half = (low + high) / 2, min((high - low) * 0.625, THUMBNAIL / 2)
-        start = min(max(int(middle - half), 0), length - 1)
-        spans.append(slice(start, max(int(middle + half), start + 1)))
-    return pixels[:, spans[1], spans[0]]
 
 
 def _difference(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:

@@ -192,17 +192,19 @@ def _photo(outcome: Outcome) -> dict[str, Any]:
         "faces_blurred": outcome.blurred,
         "faces_uncertain": outcome.uncertain,
         "removed": list(outcome.removed),
-        "faces": [_face(face) for face in outcome.faces],
-        "blurred": [_blur(blur) for blur in outcome.blurs],
+        "faces": [face_document(face) for face in outcome.faces],
+        "blurred": [blur_document(blur) for blur in outcome.blurs],
     }
 
 
-def _face(face: FaceVerdict) -> dict[str, Any]:
+def face_document(face: FaceVerdict) -> dict[str, Any]:
+    """Return the verdict on a face as JSON can hold it."""
     told = _fields(face, "box", "detected", "unmatched_elsewhere", "dssim", "colour", "luma")
     return {**told, "scores": [_score(score) for score in face.scores]}
 
 
-def _blur(blur: BlurVerdict) -> dict[str, Any]:
+def blur_document(blur: BlurVerdict) -> dict[str, Any]:
+    """Return the verdict on a blurred face as JSON can hold it."""
     return {**_fields(blur, "box", "detected"), "scores": [_score(blur.witness)]}
 
 

@@ -42,26 +42,52 @@ def inspect(path: Path, *, strict: bool = False) -> Inspection:
     return inspection
 
 
+def inspect_bytes(data: Buffer, name: str = "", *, strict: bool = False) -> Inspection:
+    """Look through a photo that is in memory; `inspect` says how. Nothing is asked of a file system.
+
+    Args:
+        data: content of the file.
+        name: what it is called.
+        strict: see `inspect`.
+
+    Raises:
+        PhotoError: it is no image that is known here.
+    """
+    inspection = Inspection(path=Path(name))
+    notes = Notes()
+    filename.read(name, notes)
+    _look(data, inspection, notes, strict=strict)
+    inspection.findings = notes.findings()
+    inspection.pictures = tuple(notes.pictures)
+    inspection.problem = "; ".join(notes.problems)
+    return inspection
+
+
 def _read(descriptor: int, inspection: Inspection, notes: Notes, *, strict: bool) -> None:
     if not os.fstat(descriptor).st_size:  # which cannot be mapped
         recognise(b"")
     data = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
     try:
-        try:
-            inspection.container = recognise(data[:HEAD])
-        except UnsupportedPhotoError:
-            unsupported.read(data, notes)
-            raise
-        containers.read(inspection.container, data, notes)
-        if strict:
-            _scan(data, notes)
-        if notes.pictures or notes.facts:
-            from cloak.inspect import compare  # noqa: PLC0415 -- needs Pillow
-
-            compare.compare(data, inspection.container, notes)
+        _look(data, inspection, notes, strict=strict)
     finally:
         with contextlib.suppress(BufferError):  # an error on its way out still holds parts of it; then it closes later
             data.close()
+
+
+def _look(data: Buffer, inspection: Inspection, notes: Notes, *, strict: bool) -> None:
+    """Look through the bytes of a file."""
+    try:
+        inspection.container = recognise(bytes(data[:HEAD]))
+    except UnsupportedPhotoError:
+        unsupported.read(data, notes)
+        raise
+    containers.read(inspection.container, data, notes)
+    if strict:
+        _scan(data, notes)
+    if notes.pictures or notes.facts:
+        from cloak.inspect import compare  # noqa: PLC0415 -- needs Pillow
+
+        compare.compare(data, inspection.container, notes)
 
 
 def _scan(data: Buffer, notes: Notes) -> None:
@@ -73,4 +99,4 @@ def _scan(data: Buffer, notes: Notes) -> None:
         notes.say(Harm.TRAVELS, "not part of a clean file", str(error), source="strict reader")
 
 
-__all__ = ["HEADINGS", "Embedded", "Finding", "Harm", "Inspection", "inspect"]
+__all__ = ["HEADINGS", "Embedded", "Finding", "Harm", "Inspection", "inspect", "inspect_bytes"]
