@@ -46,15 +46,14 @@ export async function compare(before, after) {
     el("span", { text: t("compare.before") }), el("span", { text: t("compare.after") }));
   const sliding = el("div", {}, el("label", { for: id, text: t("compare.slider") }), slider, ends);
   const says = el("p", { class: "hint", text: t("compare.scale") });
-  const made = el("div", { class: "compare" }, views(id, (view) => {
+  // As wide as the picture, so that the slider's ends are the picture's; but not too narrow for a thumb.
+  sliding.style.maxWidth = `${Math.max(width, 300)}px`;
+  return el("div", { class: "compare" }, views(id, (view) => {
     const changed = view === "difference";
     changes.toggleAttribute("hidden", !changed);
     sliding.toggleAttribute("hidden", changed);
     says.textContent = changed ? t("compare.factor", { factor: FACTOR }) : t("compare.scale");
   }), scroll, sliding, says);
-  // As wide as the picture, so that the slider's ends are the picture's; but not too narrow for a thumb.
-  made.style.maxWidth = `${Math.max(width, 300)}px`;
-  return made;
 }
 
 /**

@@ -62,7 +62,7 @@ export function leaks(photo) {
  */
 export function overall(photos) {
   const seen = photos.filter((photo) => photo.inspection);
-  if (!seen.length) return "";
+  if (seen.length < 2) return ""; // the one photo says so itself
   const with_ = seen.filter((photo) => byHarm(photo).size).length;
   if (!with_) return t("leaks.all_none");
   const kinds = ORDER.filter((harm) => seen.some((photo) => byHarm(photo).has(harm))).map((harm) => t(`harm.${harm}.short`));

@@ -37,6 +37,11 @@ export function tell(key) {
   render();
 }
 
+/** Say no more that photos were forgotten: there are others. */
+export function settle() {
+  if (banner === "offline.forgotten") tell("");
+}
+
 function render() {
   if (why) byId("gate-why").textContent = t(why);
   show(byId("offline"), Boolean(banner));

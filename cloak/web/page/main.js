@@ -3,7 +3,7 @@
 import { ask, connection, ensureJob, forgetJob, job, request, takeToken, watch } from "./api.js";
 import { announce, byId, focusOn, show } from "./dom.js";
 import { forgetPictures } from "./faces.js";
-import { gate, shut, tell } from "./gate.js";
+import { gate, settle, shut, tell } from "./gate.js";
 import { languageChoice, onLanguage, preferred, speak, t } from "./i18n.js";
 import { intake, stopIntake } from "./intake.js";
 import { renderPhotos, takeUp } from "./photos.js";
@@ -14,6 +14,7 @@ import { forgetPreview, renderPreview, renderStrength, strengthSlider } from "./
 import { forgetUpload, renderUpload, upload } from "./upload.js";
 
 function render() {
+  if (state.photos.length) settle();
   renderPhotos();
   renderStrength();
   renderBar();

@@ -97,7 +97,7 @@ function progress(card, photo) {
 /** @param {Photo} photo */
 function saveButton(photo) {
   return el("button", {
-    type: "button", class: "save", text: t("download.one"), "aria-label": t("download.one_named", { name: photo.name }),
+    type: "button", class: "save", text: t("download.file"), "aria-label": t("download.named", { name: photo.name }),
     click: async () => {
       try {
         const { blob, name } = await download(`/photos/${photo.id}/protected`, photo.name);

@@ -129,7 +129,7 @@ function verdict(done) {
   const big = el("p", { class: "figure" }, el("strong", { text: t("verdict.figure", { count: Math.round(OF * share), of: OF }) }),
     el("span", { text: t("verdict.would_miss", { n: faces.length }) }));
   lines.push(big, el("p", { text: t("verdict.opinion") }),
-    el("p", { text: t("verdict.same_photo", { n: again, total: faces.length }) }));
+    el("p", { text: t("verdict.same_photo", { count: again, total: faces.length }) }));
   if (lost) lines.push(el("p", { text: t("verdict.lost", { n: lost }) }));
   lines.push(el("p", { class: "limit", text: t("verdict.limit") }));
   return lines;

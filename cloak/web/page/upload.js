@@ -125,9 +125,10 @@ function warning() {
 
 /** What the pictures show, for those who cannot see them: the user's own words. */
 function texts() {
-  return el("details", {}, el("summary", { text: t("upload.alt") }), ...finished().map((photo) =>
+  const open = byId("upload").querySelector("details")?.open ?? false; // as it was before it is built anew
+  return el("details", { open }, el("summary", { text: t("upload.alt") }), ...finished().map((photo) =>
     el("label", { class: "field wide" }, el("span", { text: photo.name }), el("input", {
-      type: "text", maxlength: 1000, value: alts[photo.id] ?? "",
+      type: "text", maxlength: 1000, id: `alt-${photo.id}`, value: alts[photo.id] ?? "",
       input: (/** @type {any} */ event) => { alts[photo.id] = event.target.value; },
     }))));
 }

@@ -1,0 +1,184 @@
+"""The page in a real browser: what people do with it, from the first photo to the last file."""
+
+import subprocess
+import zipfile
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from .browser import PHONE, SLOW, WORKERS, drop, picture, tab_to, visiting
+from .served import COMMAND
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture
+def visit(chromium, page_server):
+    with visiting(chromium, page_server) as visit:
+        yield visit
+
+
+def inspected(path: Path) -> int:
+    return subprocess.run([COMMAND, "inspect", "--no-faces", "-q", path], check=False, capture_output=True).returncode
+
+
+def test_from_two_photos_that_are_dropped_to_files_that_say_nothing(visit, tmp_path):
+    page = visit.open()
+    drop(page, PHONE, WORKERS)
+    expect(page.locator(".card.ready")).to_have_count(2, timeout=SLOW)
+    phone, workers = (
+        page.locator(".card").filter(has_text="phone.jpg"),
+        page.locator(".card").filter(has_text="workers"),
+    )
+    expect(phone.locator("summary").first).to_contain_text("where, when, which device, who")
+    phone.locator("summary").first.click()
+    expect(phone.get_by_text("38.88948° N")).to_be_visible()
+    expect(workers.locator(".box")).to_have_count(3)
+
+    page.locator("#strength").fill("2")  # what it does is shown without being asked for
+    expect(page.locator("#strength")).to_have_attribute("aria-valuetext", "Strong")
+    expect(page.locator("#preview-place h3")).to_have_text("Effect of “Strong” on phone.jpg", timeout=SLOW)
+    at_full_size = page.evaluate(
+        "[...document.querySelectorAll('.stage canvas:not([hidden])')]"
+        ".map(one => one.getBoundingClientRect().width / one.width)"
+    )
+    assert at_full_size == [1, 1]
+    changed = page.evaluate(
+        "(([a, b]) => a.toDataURL() !== b.toDataURL())(document.querySelectorAll('.stage canvas:not(.changes)'))"
+    )
+    assert changed
+    page.get_by_text("Difference", exact=True).click()
+    expect(page.get_by_text("made 10 times stronger")).to_be_visible()
+    picture(page, tmp_path, "preview")
+
+    workers.locator("fieldset").nth(1).get_by_text("Blur").click()
+    expect(workers.locator('.box[data-face="1"]')).to_have_attribute("data-treatment", "blur")
+    box = (
+        workers.locator(".box")
+        .nth(1)
+        .evaluate("box => [box.style.left, box.style.top, box.style.width, box.style.height]")
+    )
+    page.click("#protect")
+    expect(page.locator("#overall")).to_be_visible()
+    expect(page.locator("#results")).to_be_visible(timeout=SLOW)
+    expect(page.locator("#results-title")).to_be_focused()
+    expect(page.locator("#verdict")).to_contain_text("of 20")
+    expect(page.locator("#verdict")).to_contain_text("opinion, not a promise")
+    picture(page, tmp_path, "done")
+
+    workers.get_by_text("Compare before and after").first.click()
+    expect(workers.locator(".compare")).to_be_visible()
+    with page.expect_download() as one:
+        workers.get_by_role("button", name="Download").click()
+    alone = tmp_path / one.value.suggested_filename
+    one.value.save_as(alone)
+    with page.expect_download() as all_:
+        page.click("#download-all")
+    all_.value.save_as(tmp_path / "all.zip")
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        archive.extractall(tmp_path / "all")
+        assert sorted(archive.namelist()) == ["phone.jpg", "workers.jpg"]
+    assert alone.name == "workers.jpg"
+    assert alone.read_bytes() == (tmp_path / "all" / "workers.jpg").read_bytes()
+    for path in (alone, tmp_path / "all" / "phone.jpg"):
+        assert inspected(path) == 0
+    assert inspected(PHONE) == 4
+    assert sharpness(alone, box) < 0.5 * sharpness(WORKERS, box)
+
+    assert page.url == f"{visit.server.url}/"  # the token is not where it would be copied with the address
+    assert page.evaluate("Object.keys(localStorage)") == []
+    assert visit.foreign == []
+    assert visit.complaints == []
+
+
+def sharpness(path: Path, box: list[str]) -> float:
+    """How much neighbouring pixels differ inside a box, whose sides are per cent of the picture."""
+    with Image.open(path) as image:
+        grey = np.asarray(image.convert("L"), dtype=float)
+    left, top, width, height = (float(side.rstrip("%")) / 100 for side in box)
+    rows = slice(int(top * grey.shape[0]), int((top + height) * grey.shape[0]))
+    columns = slice(int(left * grey.shape[1]), int((left + width) * grey.shape[1]))
+    return float(np.abs(np.diff(grey[rows, columns])).mean())
+
+
+def test_everything_can_be_done_by_the_keyboard_alone(visit):
+    visit.page.on("filechooser", lambda _: None)  # from the start: the browser is told of it, and does not answer
+    page, press = visit.open(), visit.page.keyboard.press
+    tab_to(page, "#add-files")
+    with page.expect_file_chooser() as chooser:
+        press("Enter")
+    chooser.value.set_files([PHONE])
+    expect(page.locator(".card.ready")).to_have_count(1, timeout=SLOW)
+    tab_to(page, ".leaks summary")
+    press("Enter")
+    expect(page.get_by_text("Grace's phone")).to_be_visible()
+    tab_to(page, ".face input")
+    press("ArrowRight")
+    expect(page.locator(".box")).to_have_attribute("data-treatment", "blur")
+    expect(page.locator(".box")).to_have_class("box lit")
+    press("ArrowLeft")
+    tab_to(page, "#strength")
+    press("ArrowLeft")
+    expect(page.locator("#strength")).to_have_attribute("aria-valuetext", "Subtle")
+    expect(page.locator("#preview-place .compare")).to_be_visible(timeout=SLOW)
+    tab_to(page, '.compare input[type="range"]')
+    for _ in range(10):
+        press("ArrowRight")
+    expect(page.locator(".compare .line")).to_have_attribute("style", "left: 60%;")
+    tab_to(page, "[name=names]")
+    press("ArrowDown")
+    tab_to(page, "#protect")
+    press("Enter")
+    expect(page.locator("#results-title")).to_be_focused(timeout=SLOW)
+    page.keyboard.press("Shift+Tab")
+    for _ in range(40):
+        if page.evaluate("document.activeElement.matches('.save')"):
+            break
+        press("Shift+Tab")
+    with page.expect_download() as one:
+        press("Enter")
+    assert one.value.suggested_filename != "phone.jpg"  # random names were chosen
+    for _ in range(60):
+        if page.evaluate("document.activeElement.matches('#forget')"):
+            break
+        press("Shift+Tab")
+    press("Enter")
+    expect(page.locator("#steps")).to_be_hidden()
+    expect(page.locator("#title")).to_be_focused()
+
+
+def test_what_is_deleted_is_gone_from_the_server_too(visit):
+    page = visit.open()
+    visit.add(PHONE)
+    job = page.evaluate("sessionStorage.getItem('cloak-job')")
+    path = f"{visit.server.url}/v1/jobs/{job}"
+    assert httpx.get(path, headers=visit.server.bearer).status_code == 200
+    page.click("#forget")
+    expect(page.locator("#live")).to_contain_text("Everything has been deleted")
+    assert httpx.get(path, headers=visit.server.bearer).status_code == 404
+    expect(page.locator(".card")).to_have_count(0)
+    assert page.evaluate("sessionStorage.getItem('cloak-job')") is None
+
+
+def test_a_page_that_is_loaded_again_has_the_photos_still(visit):
+    page = visit.open()
+    visit.add(PHONE)
+    page.reload()
+    expect(page.locator(".card.ready")).to_have_count(1)
+    expect(page.locator(".card h3")).to_have_text("phone.jpg")
+
+
+def test_another_run_with_another_choice_replaces_the_first(visit):
+    page = visit.open()
+    visit.add(PHONE)
+    visit.protect()
+    expect(page.locator(".outcome")).to_contain_text("other photos of this person")
+    page.locator(".again summary").click()
+    page.locator(".again").get_by_text("Blur").click()
+    page.click("#protect")
+    expect(page.locator(".outcome")).to_contain_text("Blurred", timeout=SLOW)
+    expect(page.locator("#verdict")).not_to_contain_text("of 20")
