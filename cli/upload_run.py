@@ -19,7 +19,7 @@ from cloak.upload import places, runs, settings
 from cloak.upload.destination import Audience, Destination, Wish
 from cloak.upload.expiry import expiry
 from cloak.upload.ledger import Ledger, State
-from cloak.upload.purge import purge
+from cloak.upload.purge import purge, recover
 from cloak.upload.send import Parcel, Sent, check, check_wish, deliver
 
 if TYPE_CHECKING:
@@ -165,8 +165,7 @@ def _send(
 
 def _recover(ledger: Ledger, destination: Destination, request: _Request, current: str) -> None:
     """Delete what an interrupted upload to this destination left; if that fails, `purge` will be told."""
-    left = [one for one in ledger.due() if one.state is State.PENDING and one.destination == request.place.name]
-    for one in purge(left, ledger, lambda _: destination, run=current, close=False):
+    for one in recover(destination, ledger, place=request.place.name, run=current):
         if not request.quiet and one.state is not State.PENDING:  # that is looked for again, and was said to be
             outcome = f"may still be there: {one.problem}" if one.problem else "left nothing, or it is deleted now"
             click.echo(f"An upload that was interrupted ({one.entry.id}) {outcome}", err=True)

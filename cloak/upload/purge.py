@@ -77,6 +77,22 @@ def purge(
             destination.close()
 
 
+def recover(destination: Destination, ledger: Ledger, *, place: str, run: str) -> Iterator[Purged]:
+    """Delete what interrupted uploads to a destination left, before new ones; what fails stays due.
+
+    Args:
+        destination: which; it stays open.
+        ledger: where they are noted.
+        place: the destination's name in the ledger.
+        run: the name of a run that goes on around this.
+
+    Raises:
+        LedgerError: nothing more can be noted.
+    """
+    left = [one for one in ledger.due() if one.state is State.PENDING and one.destination == place]
+    return purge(left, ledger, lambda _: destination, run=run, close=False)
+
+
 def _delete(destination: Destination, ledger: Ledger, entry: Entry, backoff: Backoff) -> Purged:
     handle, name = entry.handle, entry.name
     if handle is None:

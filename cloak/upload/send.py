@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,13 +29,15 @@ class Parcel:
 
     Attributes:
         source: the original, as the user knows it.
-        path: the file to upload; None after a failure.
+        path: the file to upload; None after a failure, and where it is in memory.
+        content: the file itself, where it is in memory.
         problem: why there is none.
         done: what was done to it, in a few words.
     """
 
     source: Path
     path: Path | None = None
+    content: bytes | None = field(default=None, repr=False)
     problem: str = ""
     done: str = ""
 
@@ -152,10 +154,10 @@ class _Delivery:
     told: Callable[[Parcel, int, int], object]
 
     def deliver(self, parcel: Parcel, *, alt: str, again: bool) -> Sent:
-        if parcel.path is None:
+        if parcel.path is None and parcel.content is None:
             return Sent(parcel=parcel, reason=parcel.problem)
         try:
-            file = clear(read(parcel.path, max_bytes=_MOST_BYTES))
+            file = clear(_content(parcel))
             sha256 = hashlib.sha256(file.data).hexdigest()
             before = None if again else self.ledger.same(sha256, self.place)
             if before:
@@ -229,6 +231,12 @@ class _Delivery:
             yield "the server says that its time is up already: see that its clock and this computer's are right"
         elif placed.expires and self.wish.expires and placed.expires > self.wish.expires + SKEW:
             yield f"the server lets it stay until {placed.expires:%Y-%m-%d %H:%M} UTC; `cloak uploads purge` is earlier"
+
+
+def _content(parcel: Parcel) -> bytes:
+    if parcel.path is None:
+        return parcel.content or b""
+    return read(parcel.path, max_bytes=_MOST_BYTES)
 
 
 def clean(

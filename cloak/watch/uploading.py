@@ -25,7 +25,7 @@ from cloak.upload import places, runs
 from cloak.upload.backoff import Backoff
 from cloak.upload.destination import Destination, Wish
 from cloak.upload.ledger import Ledger, State
-from cloak.upload.purge import purge
+from cloak.upload.purge import recover
 from cloak.upload.send import Parcel, check, deliver
 from cloak.upload.settings import Place
 from cloak.watch.work import MAX_BYTES, Done, Maker
@@ -128,9 +128,7 @@ class Uploading:
 
     def _recover(self, destination: Destination) -> None:
         """Delete what an interrupted upload to this destination left, or leave it to `cloak uploads purge`."""
-        left = [one for one in self._ledger.due() if one.state is State.PENDING]
-        left = [one for one in left if one.destination == self._place.name]
-        for _ in purge(left, self._ledger, lambda _: destination, run=self._run.name, close=False):
+        for _ in recover(destination, self._ledger, place=self._place.name, run=self._run.name):
             pass
 
     def _find_sent(self) -> None:

@@ -11,11 +11,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from cloak.web import routes_jobs, routes_open, routes_photo, routes_results
+from cloak.web import routes_jobs, routes_open, routes_photo, routes_results, routes_upload
 from cloak.web.bodies import GoneClient
 from cloak.web.engine import Engine
 from cloak.web.errors import internal
-from cloak.web.guard import Guard
+from cloak.web.guard import Guard, template
 from cloak.web.middleware import App
 from cloak.web.protectors import RefusedError
 from cloak.web.server import Server
@@ -49,7 +49,13 @@ def create_app(settings: Settings, engine: Engine) -> App:
         redirect_slashes=False, separate_input_output_schemas=False,
     )  # fmt: skip
     app.state.server = server
-    for each in (routes_open.router, routes_photo.router, routes_jobs.router, routes_results.router):
+    for each in (
+        routes_open.router,
+        routes_photo.router,
+        routes_jobs.router,
+        routes_results.router,
+        routes_upload.router,
+    ):
         app.include_router(each)
     if not settings.api_only:
         server.page = routes_open.files()
@@ -84,12 +90,22 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
     return _refused(RefusedError(400, "bad_request", "; ".join(told) or "the request cannot be read"))
 
 
-async def _on_http(_: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if status == 405:
+        headers["Allow"] = ", ".join(_methods(request))
     code = _CODES.get(status, "bad_request")
     told = {404: "there is nothing here", 405: "this cannot be done here: see the Allow header"}
     return JSONResponse({"error": code, "message": told.get(status, "the request cannot be read")}, status, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Say what can be done at a path, by all routes that have it: FastAPI names those of the first alone."""
+    document: dict[str, Any] = request.app.openapi()
+    route = template(request.scope)
+    named = [method.upper() for method in document["paths"].get(route, {})]
+    return sorted(named or ["GET"])
 
 
 async def _on_gone(_: Request, __: Exception) -> Response:

@@ -1,13 +1,13 @@
 """Read bodies as they come: counted, cut off, never on a disk; and notice clients that leave."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
+from cloak.web import middleware
 from cloak.web.errors import stopping
 from cloak.web.memory import Held, Memory
 from cloak.web.protectors import RefusedError
@@ -87,25 +87,15 @@ async def unless_gone(request: Request, work: Awaitable[T]) -> T:
 
     Raises:
         GoneClient: whoever waited is gone; the work was cancelled.
+        RefusedError: the server ends.
     """
-    task, watch = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
     try:
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise GoneClient
-        return task.result()
+        done = await middleware.unless_gone(request.receive, work)
     except asyncio.CancelledError:  # the server ends and waits no longer
         raise stopping() from None
-    finally:
-        task.cancel()
-        watch.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait({task, watch})
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    if done is None:
+        raise GoneClient
+    return done
 
 
 def _too_large(most: int) -> RefusedError:

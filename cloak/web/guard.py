@@ -58,11 +58,12 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = _Answer(scope, send)
+        body = _Body(scope, receive)
+        answer = _Answer(scope, send, body)
         begun = time.monotonic()
         try:
             self._check(scope)
-            await self._app(scope, receive, answer)
+            await self._app(scope, body, answer)
         except RefusedError as error:
             await refuse(answer, error)
         except Exception as error:
@@ -120,12 +121,27 @@ class Guard:
         return hmac.compare_digest(token.strip(), self._token) and kind.lower() == b"bearer"
 
 
+class _Body:
+    """Knows whether a body has been read to its end."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        announced = {name.lower(): value for name, value in scope["headers"]}
+        self.left = b"transfer-encoding" in announced or announced.get(b"content-length", b"0").strip(b"0 ") != b""
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            self.left = False
+        return message
+
+
 class _Answer:
     """Puts headers on an answer, and takes note of it."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, body: _Body) -> None:
         self.status, self.sent = 0, 0
-        self._scope, self._send = scope, send
+        self._scope, self._send, self._body = scope, send, body
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -138,6 +154,8 @@ class _Answer:
     def _wanted(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         kept = [(name, value) for name, value in headers if name.lower() != b"cache-control"]
         path = self._scope["path"]
+        if self._body.left:
+            kept.append((b"connection", b"close"))  # the rest of a body that is refused is not waited for
         fresh = b"no-cache" if path == "/" or path.startswith("/page/") else b"no-store"
         return [*kept, (b"cache-control", fresh)]
 

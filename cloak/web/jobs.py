@@ -1,124 +1,24 @@
-"""Jobs: photos in memory, what is done to them, and when they are forgotten."""
+"""All jobs: what is done about their photos, and when they are forgotten."""
 
 import asyncio
 import secrets
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
 
 from cloak.container import Container
 from cloak.image.sniff import HEAD, recognise
 from cloak.names import NamePolicy
 from cloak.outcome import Outcome
+from cloak.targets import Treatment
 from cloak.web import names, verdicts
-from cloak.web.engine import Engine, How, Task
+from cloak.web.engine import Engine
 from cloak.web.errors import not_found
-from cloak.web.memory import Held, Memory
+from cloak.web.memory import Memory
 from cloak.web.metrics import Metrics
 from cloak.web.protectors import RefusedError
 from cloak.web.settings import Settings
-
-
-@dataclass(eq=False, kw_only=True)
-class Photo:
-    """One photo of a job.
-
-    Attributes:
-        id: of it.
-        name: what it is called, as text.
-        original: the file as it came.
-        inspection: what it would give away, as JSON.
-        held: its bytes, counted.
-        written: the protected file.
-        target: what that is called.
-        outcome: what became of it, as JSON.
-        failed: whether the last run on it failed.
-        task: what is done to it now.
-        upload: what became of its upload, as JSON.
-    """
-
-    id: str
-    name: str
-    original: bytes = field(repr=False)
-    inspection: dict[str, Any] = field(repr=False)
-    held: Held
-    written: bytes = field(default=b"", repr=False)
-    written_held: Held | None = None
-    target: str = ""
-    outcome: dict[str, Any] | None = None
-    failed: bool = False
-    task: Task | None = None
-    upload: dict[str, Any] | None = None
-
-    @property
-    def state(self) -> str:
-        """ready, queued, working, done or failed."""
-        if self.task is not None:
-            return "queued" if self.task.begun is None else "working"
-        return "failed" if self.failed else "done" if self.written else "ready"
-
-    @property
-    def faces(self) -> list[dict[str, Any]]:
-        """Its faces, as JSON."""
-        return list(self.inspection["faces"])
-
-    @property
-    def busy(self) -> bool:
-        """Whether something is being done about it."""
-        return self.task is not None or (self.upload or {}).get("state") in {"queued", "working"}
-
-    def forget(self) -> None:
-        """Let go of all that is held."""
-        self.drop()
-        self.held.release()
-        self.original = b""
-
-    def drop(self) -> None:
-        """Let go of the protected file."""
-        self.written, self.outcome, self.failed, self.upload = b"", None, False, None
-        if self.written_held:
-            self.written_held.release()
-            self.written_held = None
-
-
-@dataclass(eq=False, kw_only=True)
-class JobState:
-    """A job: photos that belong together.
-
-    Attributes:
-        id: of it; whoever knows it and the token may use it.
-        photos: by their ids, in the order in which they came.
-        used: when it was last asked for, by the monotonic clock.
-        coming: photos that are being sent, or in another request's hands.
-    """
-
-    id: str
-    photos: dict[str, Photo] = field(default_factory=dict)
-    used: float = field(default_factory=time.monotonic)
-    coming: int = 0
-    started: bool = False
-
-    @property
-    def busy(self) -> bool:
-        """Whether something is being done."""
-        return any(photo.busy for photo in self.photos.values())
-
-    @property
-    def state(self) -> str:
-        """open, working or done."""
-        if any(photo.task for photo in self.photos.values()):
-            return "working"
-        return "done" if self.started else "open"
-
-    def photo(self, identity: str) -> Photo:
-        """Return a photo.
-
-        Raises:
-            RefusedError: there is none of that id.
-        """
-        if identity not in self.photos:
-            raise not_found("photo")
-        return self.photos[identity]
+from cloak.web.states import JobState, Photo
+from cloak.web.tasks import How, Task
 
 
 class Jobs:
@@ -174,7 +74,7 @@ class Jobs:
             raise not_found("job")
         job.photos[photo.id] = photo
 
-    def start(self, job: JobState, photos: dict[str, dict[int, Any]], how: How, policy: NamePolicy) -> None:
+    def start(self, job: JobState, photos: Mapping[str, Mapping[int, Treatment]], how: How, policy: NamePolicy) -> None:
         """Have photos protected, those of earlier runs again.
 
         Args:
@@ -193,7 +93,7 @@ class Jobs:
             raise RefusedError(409, "conflict", "photos of this job are being worked on: wait, or delete them")
         _check(chosen, photos)
         tasks = [
-            Task(content=one.original, how=how, choices=photos[one.id], client=job, faces=len(one.faces))
+            Task(content=one.original, how=how, choices=photos[one.id], client=job, faces=_cloaked(one, photos[one.id]))
             for one in chosen
         ]
         self._engine.submit(tasks)
@@ -288,13 +188,23 @@ class Jobs:
         return round(min(0.95, (time.monotonic() - photo.task.begun) / needed), 3)
 
 
-def _check(chosen: list[Photo], photos: dict[str, dict[int, Any]]) -> None:
+def _check(chosen: list[Photo], photos: Mapping[str, Mapping[int, Treatment]]) -> None:
     for photo in chosen:
+        small = [one["index"] for one in photo.faces if not one["large"]]
+        wanted = [index for index in small if photos[photo.id].get(index) is Treatment.PROTECT]
+        if wanted:
+            raise RefusedError(422, "face_choice", f"face {wanted[0]} is too small for a cloak: blur or leave it")
         beyond = [index for index in photos[photo.id] if index >= len(photo.faces)]
         if beyond:
             raise RefusedError(
                 422, "face_choice", f"there is no face {beyond[0]}: the photo has {len(photo.faces)}, counted from 0"
             )
+
+
+def _cloaked(photo: Photo, choices: Mapping[int, Treatment]) -> int:
+    """Say how many faces will be cloaked."""
+    kept = (choices.get(one["index"], Treatment.PROTECT if one["large"] else Treatment.LEAVE) for one in photo.faces)
+    return sum(treatment is Treatment.PROTECT for treatment in kept)
 
 
 def _container(data: bytes) -> Container:

@@ -27,7 +27,7 @@ class Metrics:
             self._requests[method, route, status] += 1
             row = self._seconds.setdefault(route, [0.0] * (len(BOUNDS) + 2))
             for place, bound in enumerate(BOUNDS):
-                row[place] += seconds <= bound
+                row[place] += float(seconds <= bound)
             row[-2] += 1
             row[-1] += seconds
 
@@ -53,8 +53,8 @@ class Metrics:
         yield "# HELP cloak_request_seconds Time from a request's head to the end of its answer, by route."
         yield "# TYPE cloak_request_seconds histogram"
         for route, row in sorted(self._seconds.items()):
-            for bound, count in zip((*map(str, BOUNDS), "+Inf"), row, strict=False):
-                yield f'cloak_request_seconds_bucket{{route="{route}",le="{bound}"}} {count:g}'
+            for bound, so_many in zip((*map(str, BOUNDS), "+Inf"), row, strict=False):
+                yield f'cloak_request_seconds_bucket{{route="{route}",le="{bound}"}} {so_many:g}'
             yield f'cloak_request_seconds_count{{route="{route}"}} {row[-2]:g}'
             yield f'cloak_request_seconds_sum{{route="{route}"}} {row[-1]:.6f}'
         yield "# HELP cloak_photos_total Photos that were worked on, by what became of them."

@@ -159,7 +159,7 @@ class ProtectUploads:
             raise RefusedError(400, "bad_request", str(error)) from None
         outcomes: list[tuple[str, object]] = []
         for part in photos:
-            done = await _unless_gone(receive, self._protector.protect(bytes(part.body)))
+            done = await unless_gone(receive, self._protector.protect(bytes(part.body)))
             if done is None:
                 return None
             outcomes.append((part.name, done[1]))
@@ -180,7 +180,7 @@ class ProtectUploads:
             return None
         if _judged(lambda: kind_of_bytes(body, photo_wanted=kind.startswith("image/"))) is Kind.OTHER:
             return _scope(scope, None, [bytes(body)], []), [bytes(body)]
-        done = await _unless_gone(receive, self._protector.protect(bytes(body)))
+        done = await unless_gone(receive, self._protector.protect(bytes(body)))
         if done is None:
             return None
         data, outcome = done
@@ -261,7 +261,7 @@ def _scope(scope: Scope, kind: bytes | None, pieces: list[bytes], outcomes: list
     return {**scope, "headers": headers, OUTCOMES: outcomes}
 
 
-async def _unless_gone(receive: Receive, work: Awaitable[T]) -> T | None:
+async def unless_gone(receive: Receive, work: Awaitable[T]) -> T | None:
     """Wait for work; give it up, and return None, if whoever waits for it goes away."""
     task, watch = asyncio.ensure_future(work), asyncio.ensure_future(_gone(receive))
     try:

@@ -23,8 +23,10 @@ def received(header: str | None) -> str:
     """Return the name that a header holds, percent-encoded: its last part, as one printable line.
 
     Raises:
-        RefusedError: it is longer than any name.
+        RefusedError: it is not encoded, or longer than any name.
     """
+    if header and not (header.isascii() and header.isprintable() and " " not in header):
+        raise RefusedError(400, "bad_request", "Cloak-Filename must be percent-encoded: printable ASCII, no spaces")
     name = unquote(header or "", errors="replace")
     if len(name) > 1024:
         raise RefusedError(400, "bad_request", f"the file name has {len(name)} characters: send its last part alone")

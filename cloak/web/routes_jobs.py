@@ -7,13 +7,13 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from cloak.targets import Treatment
 from cloak.web import bodies, names
-from cloak.web.engine import How
-from cloak.web.jobs import JobState, Photo
 from cloak.web.protectors import RefusedError
 from cloak.web.routes_photo import container_of
 from cloak.web.routing import FILE_NAME, PHOTO_BODY, Route
 from cloak.web.schemas import JobMade, JobTold, PhotoTold, Start, answers
 from cloak.web.server import Server, server_of
+from cloak.web.states import JobState, Photo
+from cloak.web.tasks import How
 
 router = APIRouter(prefix="/v1/jobs", route_class=Route, tags=["job"])
 

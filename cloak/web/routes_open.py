@@ -2,7 +2,7 @@
 
 from importlib import resources
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Response
 
@@ -68,7 +68,7 @@ def _file(server: Server, name: str) -> Response:
 async def health(response: Response, server: Annotated[Server, Depends(server_of)]) -> Health:
     """For whoever looks after it."""
     ready, ending = server.engine.ready.is_set(), server.engine.ending or server.engine.failure is not None
-    status = "stopping" if ending else "ok" if ready else "starting"
+    status: Literal["ok", "starting", "stopping"] = "stopping" if ending else "ok" if ready else "starting"
     response.status_code = 200 if status == "ok" else 503
     return Health(status=status)
 

@@ -11,11 +11,11 @@ from cloak.container import Container
 from cloak.image.sniff import HEAD, recognise
 from cloak.targets import Treatment
 from cloak.web import bodies, names, verdicts
-from cloak.web.engine import How, Task
 from cloak.web.protectors import RefusedError
 from cloak.web.routing import FILE_NAME, PHOTO_BODY, Route, gives
 from cloak.web.schemas import Format, InspectionTold, answers
 from cloak.web.server import Server, server_of
+from cloak.web.tasks import How, Task
 
 router = APIRouter(prefix="/v1", route_class=Route, tags=["photo"])
 

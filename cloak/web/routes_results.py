@@ -11,15 +11,15 @@ from fastapi.responses import StreamingResponse
 from cloak.image.sniff import HEAD, recognise
 from cloak.targets import Treatment
 from cloak.web import bodies, names, pictures, verdicts
-from cloak.web.engine import How, Task
 from cloak.web.errors import not_found
-from cloak.web.jobs import Photo
 from cloak.web.protectors import RefusedError
 from cloak.web.routes_jobs import JobId, PhotoId, TheServer
 from cloak.web.routes_photo import TYPES
 from cloak.web.routing import Route, gives
 from cloak.web.schemas import PreviewAsked, PreviewTold, Which, answers
 from cloak.web.server import Clock
+from cloak.web.states import Photo
+from cloak.web.tasks import How, Task
 
 router = APIRouter(prefix="/v1/jobs/{job}", route_class=Route, tags=["result"])
 

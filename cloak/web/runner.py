@@ -96,8 +96,8 @@ def run(
         h11_max_incomplete_event_size=_HEAD,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=GRACE,
-        ssl_certfile=certificate and str(certificate.chain),
-        ssl_keyfile=certificate and str(certificate.key),
+        ssl_certfile=certificate.chain if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
     )
     server = _Server(config, engine, lambda: opened(f"{address(settings)}/#token={settings.token}"))
     with suppress(KeyboardInterrupt):  # which uvicorn raises again when all has ended

@@ -20,6 +20,7 @@ from cloak.web.memory import Memory
 from cloak.web.metrics import Metrics
 from cloak.web.readers import Readers
 from cloak.web.settings import Settings
+from cloak.web.uploads import Uploads
 
 T = TypeVar("T")
 
@@ -37,7 +38,8 @@ class Server:
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self.settings, self.engine = settings, engine
-        self.metrics, self.memory, self.readers = Metrics(), Memory(settings.max_memory), Readers()
+        self.metrics, self.memory = Metrics(), Memory(settings.max_memory)
+        self.readers, self.uploads = Readers(), Uploads()
         self.jobs = Jobs(settings, engine, self.memory, self.metrics)
         self.page: dict[str, tuple[bytes, str]] = {}
         workers = max(2, settings.processors or os.cpu_count() or 2)
@@ -62,6 +64,7 @@ class Server:
             self._sweeper.cancel()
         self.jobs.clear()
         await self.engine.close()
+        await asyncio.to_thread(self.uploads.close)
         self._pool.shutdown(cancel_futures=True)
         self.readers.close()
 
