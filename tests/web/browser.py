@@ -66,8 +66,13 @@ def page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One server for all that look at the page."""
     if not Path(CHROMIUM).exists():
         pytest.skip("there is no Chromium: .ci/servers says how to get it")
-    log = tmp_path_factory.mktemp("page") / "log"
-    with served(log, "--max-bytes", str(LIMIT), command=QUICK) as server:
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "home").mkdir()
+    (folder / "home" / "config.toml").write_text(
+        f'[destinations.attic]\nkind = "folder"\nexpires = "7d"\npath = "{(folder / "attic").as_posix()}"\n'
+    )
+    home = {"CLOAK_HOME": str(folder / "home")}
+    with served(folder / "log", "--max-bytes", str(LIMIT), command=QUICK, **home) as server:
         yield server
 
 

@@ -1,5 +1,6 @@
 """The page in a real browser: what people do with it, from the first photo to the last file."""
 
+import re
 import subprocess
 import zipfile
 from pathlib import Path
@@ -182,3 +183,44 @@ def test_another_run_with_another_choice_replaces_the_first(visit):
     page.click("#protect")
     expect(page.locator(".outcome")).to_contain_text("Blurred", timeout=SLOW)
     expect(page.locator("#verdict")).not_to_contain_text("of 20")
+
+
+def test_an_upload_says_who_will_see_it_and_is_public_only_after_a_second_yes(visit, tmp_path):
+    page = visit.open()
+    visit.add(WORKERS)
+    page.get_by_role("button", name="Leave all faces").click()
+    visit.protect()
+    attic = visit.server.log.parent / "attic"
+    says, button = page.locator("#upload-says"), page.locator("#upload-start")
+    expect(says).to_have_text("1 photo goes to attic. Only you can see them. They are deleted after 7 days.")
+    page.check("#audience-public")
+    expect(says).to_contain_text("EVERYBODY can see them.")
+    expect(page.locator(".warning")).to_contain_text("cannot be called back")
+    expect(button).to_be_disabled()
+    page.check("#upload-sure")
+    expect(button).to_be_enabled()
+    page.check("#audience-owner")
+    page.select_option("#upload-expires", "never")
+    expect(says).to_contain_text("They stay until you delete them.")
+    page.select_option("#upload-expires", "30d")
+    picture(page, tmp_path, "upload-before")
+    button.click()
+    result = page.locator(".uploads li")
+    expect(result).to_contain_text("Uploaded", timeout=SLOW)
+    expect(result).to_contain_text("Only you can see them.")
+    expect(result).to_contain_text(re.compile(r"Deleted on \d+ \w+ 20\d\d"))
+    picture(page, tmp_path, "upload-after")
+    (file,) = attic.glob("*.jpg")
+    assert file.stat().st_mode & 0o077 == 0
+    assert inspected(file) == 0
+    assert file.name != WORKERS.name
+
+
+def test_where_there_is_no_destination_the_page_says_how_to_get_one(visit):
+    visit.page.route("**/v1/destinations", lambda route: route.fulfill(json=[]))
+    page = visit.open()
+    visit.add(WORKERS)
+    page.get_by_role("button", name="Leave all faces").click()
+    visit.protect()
+    expect(page.locator("#upload")).to_contain_text("cloak upload setup")
+    expect(page.locator("#upload button")).to_have_count(0)

@@ -98,7 +98,8 @@ def test_axe_finds_nothing_serious_in_any_state_in_the_light_and_in_the_dark(chr
             for scheme in ("light", "dark"):
                 page.emulate_media(color_scheme=scheme)
                 assert violations(page, source) == [], (state, scheme)
-                picture(page, tmp_path, f"{state}-{scheme}")
+                if state in {"ready", "done"}:
+                    picture(page, tmp_path, f"{state}-{scheme}")
                 papers[scheme] = page.evaluate("getComputedStyle(document.body).backgroundColor")
 
         page = visit.open("")
@@ -112,12 +113,11 @@ def test_axe_finds_nothing_serious_in_any_state_in_the_light_and_in_the_dark(chr
         page.locator("footer summary").click()
         for place in range(1, 4):
             page.locator(".face").nth(place).get_by_text("Leave").click()
-        page.click("#preview")
-        expect(page.locator("#preview-place .compare")).to_be_visible(timeout=SLOW)
         check("ready")
         visit.protect()
         page.locator(".comparison summary").first.click()
         expect(page.locator(".outcome .compare")).to_be_visible()
         check("done")
     brightness = {scheme: sum(map(int, re.findall(r"\d+", paper))) for scheme, paper in papers.items()}
-    assert brightness["light"] > 600 > 150 > brightness["dark"]
+    assert brightness["light"] > 600
+    assert brightness["dark"] < 150

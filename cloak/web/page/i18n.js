@@ -47,9 +47,14 @@ export function has(key) {
   return key in texts;
 }
 
+/** How the user's region writes the language: British and American dates differ. */
+function region() {
+  return navigator.languages.find((one) => one.slice(0, 2).toLowerCase() === language) ?? language;
+}
+
 /** @param {string|number} value */
 function written(value) {
-  return typeof value === "number" ? new Intl.NumberFormat(language).format(value) : value;
+  return typeof value === "number" ? new Intl.NumberFormat(region()).format(value) : value;
 }
 
 /**
@@ -60,7 +65,7 @@ export function size(bytes) {
   const [unit, by] = bytes < 1e6 ? ["kilobyte", 1e3] : ["megabyte", 1e6];
   const digits = bytes < 1e6 || bytes >= 1e8 ? 0 : 1;
   const options = { style: "unit", unit, maximumFractionDigits: digits };
-  return new Intl.NumberFormat(language, /** @type {Intl.NumberFormatOptions} */ (options)).format(bytes / by);
+  return new Intl.NumberFormat(region(), /** @type {Intl.NumberFormatOptions} */ (options)).format(bytes / by);
 }
 
 /**
@@ -68,7 +73,7 @@ export function size(bytes) {
  * @param {string} stamp ISO 8601
  */
 export function moment(stamp) {
-  return new Date(stamp).toLocaleString(language, { dateStyle: "long", timeStyle: "short" });
+  return new Date(stamp).toLocaleString(region(), { dateStyle: "long", timeStyle: "short" });
 }
 
 /**

@@ -5,8 +5,8 @@ import { announce, byId, el } from "./dom.js";
 import { has, moment, t } from "./i18n.js";
 import { finished, know, state } from "./state.js";
 
-/** Offered times until an upload is deleted; "" is never. */
-const EXPIRES = ["1d", "7d", "30d", "90d", ""];
+/** Offered times until an upload is deleted. Nothing said would be the destination's default, so "never" is said, too. */
+const EXPIRES = ["1d", "7d", "30d", "90d", "never"];
 const EVERY = 700;
 
 /** @type {any[]} */
@@ -16,7 +16,8 @@ const chosen = { destination: "", audience: "", expires: "30d", sure: false };
 /** @type {Record<string, string>} */
 let alts = {};
 let sending = false;
-let problem = "";
+/** Why it could not be begun. @type {ApiError|null} */
+let problem = null;
 let shape = "";
 
 /** Ask which destinations there are. */
@@ -25,7 +26,7 @@ export async function upload() {
     destinations = await ask("GET", "/destinations");
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    problem = error.code;
+    problem = error;
   }
   if (destinations.length) choose(destinations[0]);
 }
@@ -34,7 +35,7 @@ export async function upload() {
 function choose(destination) {
   chosen.destination = destination.name;
   chosen.audience = destination.audience_default === "public" ? "" : destination.audience_default ?? "owner";
-  chosen.expires = destination.expires_default ?? "";
+  chosen.expires = destination.expires_default ?? "30d";
   chosen.sure = false;
 }
 
@@ -46,7 +47,7 @@ function destination() {
 /** Build the part for uploads anew where it looks different: a focus in it must stay. */
 export function renderUpload() {
   const done = finished();
-  const now = JSON.stringify([document.documentElement.lang, done.map((photo) => [photo.id, photo.upload]), chosen, sending, problem]);
+  const now = JSON.stringify([document.documentElement.lang, done.map((photo) => [photo.id, photo.upload]), chosen, sending, problem?.message]);
   if (now === shape) return;
   shape = now;
   const place = byId("upload");
@@ -77,10 +78,10 @@ function form(number) {
       el("label", { class: "field" }, el("span", { text: t("upload.expires") }), until)),
     el("fieldset", {}, el("legend", { text: t("upload.audience") }), ...audiences(one)),
     chosen.audience === "public" && warning(),
-    !one.can_expire && chosen.expires && el("p", { class: "hint", text: t("upload.ledger") }),
+    !one.can_expire && chosen.expires !== "never" && el("p", { class: "hint", text: t("upload.ledger") }),
     texts(),
     el("p", { class: "says summary", id: "upload-says", text: sentence(number) }),
-    problem && el("p", { class: "why", role: "alert", text: t(has(`error.${problem}`) ? `error.${problem}` : "error.internal") }),
+    problem && refusal(problem),
     el("button", {
       type: "button", class: "primary", id: "upload-start", "aria-describedby": "upload-says", text: t("upload.button", { n: number }),
       disabled: sending || !chosen.audience || (chosen.audience === "public" && !chosen.sure), click: start,
@@ -90,16 +91,16 @@ function form(number) {
 
 /** @param {any} one a destination */
 function offered(one) {
-  return [...new Set([...EXPIRES.slice(0, -1), one.expires_default || "", ""])];
+  return [...new Set([...EXPIRES.slice(0, -1), one.expires_default, "never"])];
 }
 
 /**
  * A time until something is deleted, in words.
- * @param {string} expires as the server takes it: "30d", "" for never
+ * @param {string} expires as the server takes it: "30d", "never"
  * @param {""|".says"} form
  */
 function period(expires, form) {
-  if (!expires || expires === "never") return t(`expires.never${form}`);
+  if (expires === "never") return t(`expires.never${form}`);
   const days = /^(\d+)d$/.exec(expires);
   return days ? t(`expires.days${form}`, { n: Number(days[1]) }) : t(`expires.period${form}`, { period: expires });
 }
@@ -123,6 +124,13 @@ function warning() {
     }), el("span", { text: t("upload.public_sure") })));
 }
 
+/** @param {ApiError} error */
+function refusal(error) {
+  return el("div", { class: "why", role: "alert" },
+    el("p", { text: t(has(`error.${error.code}`) ? `error.${error.code}` : "error.internal") }),
+    el("p", { class: "hint", lang: "en", text: error.message }));
+}
+
 /** What the pictures show, for those who cannot see them: the user's own words. */
 function texts() {
   const open = byId("upload").querySelector("details")?.open ?? false; // as it was before it is built anew
@@ -143,11 +151,11 @@ function sentence(number) {
 async function start() {
   const given = Object.fromEntries(Object.entries(alts).filter(([, text]) => text.trim()));
   const json = {
-    destination: chosen.destination, expires: chosen.expires || null, public: chosen.audience === "public",
+    destination: chosen.destination, expires: chosen.expires, public: chosen.audience === "public",
     link: chosen.audience === "link", album: null, alt: given,
   };
   sending = true;
-  problem = "";
+  problem = null;
   renderUpload();
   try {
     await request("POST", `/jobs/${job()}/upload`, { json });
@@ -156,7 +164,7 @@ async function start() {
     announce(t("upload.ended"));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    problem = error.code;
+    problem = error;
   } finally {
     sending = false;
     renderUpload();
@@ -184,14 +192,16 @@ function results(done) {
 
 /** @param {import("./state.js").Photo} photo */
 function result(photo) {
-  const { state: now, audience, expires, link, password, message } = photo.upload;
+  const { state: now, id, audience, expires, link, password, message } = photo.upload;
   const where = link && /^https?:/.test(link) && el("a", { href: link, rel: "noreferrer noopener", target: "_blank", text: link });
-  const facts = [audience && t(`audience.${audience}.says`), expires && t("upload.gone_on", { date: moment(expires) })];
+  const until = expires ? t("upload.gone_on", { date: moment(expires) }) : t("expires.never.says");
+  const facts = audience ? [t(`audience.${audience}.says`), until] : [];
   return el("li", { class: now }, el("strong", { text: photo.name }),
     el("p", { text: t(`upload.state.${now}`) }),
     where && el("p", {}, where),
     password && el("p", {}, `${t("upload.password")} `, el("code", { text: password })),
-    el("p", { text: facts.filter(Boolean).join(" ") }),
+    el("p", { text: facts.join(" ") }),
+    id && el("p", { class: "hint" }, `${t("upload.delete")} `, el("code", { text: `cloak uploads delete ${id}` })),
     message && el("p", { class: "hint", lang: "en", text: message }));
 }
 
@@ -199,6 +209,6 @@ function result(photo) {
 export function forgetUpload() {
   alts = {};
   sending = false;
-  problem = "";
+  problem = null;
   chosen.sure = false;
 }
