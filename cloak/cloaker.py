@@ -28,6 +28,7 @@ from cloak.photo import Face, FaceBatch, Photo
 from cloak.references import RECOGNISER, References
 from cloak.schedule import StoppedError
 from cloak.selection import MIN_FACE, Chosen, is_large, overrule, select
+from cloak.shortage import is_shortage
 from cloak.targets import Treatment
 
 _Picture = TypeVar("_Picture", Photo, torch.Tensor, Image)
@@ -221,7 +222,9 @@ class Cloaker:
             try:
                 deltas.append(attack(_to(part, self.networks.device), surrogates, self.config.attack).cpu())
                 continue
-            except torch.OutOfMemoryError:
+            except (MemoryError, RuntimeError) as error:
+                if not is_shortage(error):
+                    raise
                 if len(part) == 1:
                     raise TooLargeError(
                         f"the memory of {self.networks.device} does not hold a face of {part.crops.shape[-1]} pixels: "

@@ -26,6 +26,7 @@ from cloak.errors import CloakError, TooLargeError, UnreadablePhotoError, Unsupp
 from cloak.image.decode import decode, of_raster
 from cloak.image.raster import DEFAULT_MAX_PIXELS, Raster
 from cloak.photo import Photo
+from cloak.schedule import StoppedError
 
 SECONDS = 90
 """The time a photo has ..."""
@@ -34,7 +35,7 @@ BYTES_PER_SECOND = 100_000
 """... and that much more for each second's worth of its file: some codecs take minutes for the largest photos."""
 
 _ANSWER = 1 << 20
-_PRIVATE = ("CLOAK_", "AWS_")
+_PRIVATE = ("CLOAK_", "AWS_", "RAY_AUTH_", "FSSPEC_", "GOOGLE_", "AZURE_")
 """Variables that may hold passwords for uploads: no decoder needs them."""
 
 _ERRORS = {error.__name__: error for error in (TooLargeError, UnreadablePhotoError, UnsupportedPhotoError)}
@@ -59,6 +60,8 @@ class Decoder:
         self._seconds = seconds
         self._program = program
         self._idle: queue.LifoQueue[_Process] = queue.LifoQueue()
+        self._busy: dict[_Process, threading.Event | None] = {}
+        self._mutex = threading.Lock()
 
     def __enter__(self) -> "Decoder":
         return self
@@ -79,10 +82,23 @@ class Decoder:
         while not self._idle.empty():
             self._idle.get().close()
 
-    def decode(self, data: bytes) -> Photo:
+    def give_up(self, stop: threading.Event) -> None:
+        """If this event is set, end the processes that work for those who passed it: their `decode` ends now."""
+        if not stop.is_set():
+            return
+        with self._mutex:
+            for process in [process for process, event in self._busy.items() if event is stop]:
+                process.end()
+
+    def decode(self, data: bytes, *, stop: threading.Event | None = None) -> Photo:
         """Read a photo as `cloak.image.codec.decode` does.
 
+        Args:
+            data: content of a file.
+            stop: when it is set and `give_up` is called with it, this ends.
+
         Raises:
+            StoppedError: `stop` is set.
             UnreadablePhotoError: also if it took its decoder down, or took too long.
             UnsupportedPhotoError: it is of a kind that is not read.
             TooLargeError: it has more than `max_pixels`, or needs more memory than there is.
@@ -91,7 +107,7 @@ class Decoder:
             return decode(data, max_pixels=self.max_pixels)
         process = self._take()
         try:
-            photo = process.decode(data, self.max_pixels, self._seconds + len(data) // BYTES_PER_SECOND)
+            photo = self._by(process, data, stop)
         except _ERRORS_OF_PHOTOS:
             self._idle.put(process)
             raise
@@ -104,6 +120,22 @@ class Decoder:
             raise
         self._idle.put(process)
         return photo
+
+    def _by(self, process: "_Process", data: bytes, stop: threading.Event | None) -> Photo:
+        """Have a process decode a photo, which `give_up` may end."""
+        with self._mutex:
+            self._busy[process] = stop
+        try:
+            if stop and stop.is_set():  # before it was busy, nobody could end it
+                raise StoppedError
+            return process.decode(data, self.max_pixels, self._seconds + len(data) // BYTES_PER_SECOND)
+        except _DownError:
+            if stop and stop.is_set():
+                raise StoppedError from None
+            raise
+        finally:
+            with self._mutex:
+                del self._busy[process]
 
     def _take(self) -> "_Process":
         """Return a process that waits for work, a new one if there is none."""
@@ -145,7 +177,7 @@ class _Process:
         os.ftruncate(self._shared, 0)
         _write(self._shared, data)
         late = threading.Event()
-        timer = threading.Timer(seconds, self._end, [late])
+        timer = threading.Timer(seconds, self._too_late, [late])
         timer.start()
         try:
             answer = self._ask({"size": len(data), "max_pixels": max_pixels, "seconds": seconds})
@@ -170,9 +202,13 @@ class _Process:
         self._process.communicate()
         os.close(self._shared)
 
-    def _end(self, late: threading.Event) -> None:
-        late.set()
+    def end(self) -> None:
+        """Have `decode`, in another thread, end now; only `close` is of any use afterwards."""
         self._process.kill()
+
+    def _too_late(self, late: threading.Event) -> None:
+        late.set()
+        self.end()
 
     def _ask(self, request: Mapping[str, int]) -> bytes:
         assert self._process.stdin and self._process.stdout  # noqa: S101, PT018 -- they are pipes

@@ -2,7 +2,8 @@
 
 A photo's path is that of the methods of `_Path`, from top to bottom::
 
-    begin     source -> bytes -> (another process) -> Photo; its faces, which of them are cloaked, their crops
+    open      source -> bytes -> (another process) -> Photo
+    begin     its faces, which of them are cloaked, their crops
     search    the crops of a batch, from many photos -> deltas
     finish    Photo and deltas -> Photo -> bytes -> verdict -> sink
 
@@ -13,7 +14,7 @@ photo is worked on when: memory is set by its queues, never by how many photos t
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -33,8 +34,9 @@ from cloak.image.strip.bare import strip
 from cloak.meter import Meter
 from cloak.outcome import Outcome, Pictures, Status
 from cloak.photo import Photo
-from cloak.schedule import Begun, Schedule
+from cloak.schedule import SAID, Begun, Schedule
 from cloak.selection import Chosen
+from cloak.shortage import memory_for
 from cloak.sinks import Files, Sink
 from cloak.targets import Job
 from cloak.verify import verify
@@ -84,28 +86,43 @@ def protect(
     stop = stop or threading.Event()
     device = cloaker.networks.device
     # With pictures for the report, outcomes are large: few of them may wait to be in order.
-    window = 1 if config.report else WINDOW.get(device.type, 64)
+    window, said = (1, 16) if config.report else (WINDOW.get(device.type, 64), SAID)
     with ExitStack() as stack:
         decoder = decoder or stack.enter_context(Decoder(max_pixels=config.max_pixels))
         decoder.start()  # while the networks are loaded
-        path = _Path(config, cloaker, decoder, sink or Files(overwrite=config.overwrite))
-        path.stop, path.meter = stop, meter or Meter()
+        path = _Path(config, cloaker, decoder, sink or Files(overwrite=config.overwrite), stop)
+        path.meter = meter or path.meter
         threads = crew(device, len(jobs), config.jobs)
-        schedule = Schedule(path, threads, batch=config.batch, window=window, stop=stop)
+        schedule = Schedule(path, threads, batch=config.batch, window=window, stop=stop, said=said)
         yield from stack.enter_context(schedule).outcomes(jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A decoded photo, and the job that the sink made of it."""
+
+    job: Job
+    photo: Photo
 
 
 class _Path:
     """What is done to a photo."""
 
-    def __init__(self, config: ProtectConfig, cloaker: Cloaker, decoder: Decoder, sink: Sink) -> None:
-        self.config, self.cloaker, self.decoder, self.sink = config, cloaker, decoder, sink
-        self.stop: threading.Event | None = None
+    def __init__(
+        self, config: ProtectConfig, cloaker: Cloaker, decoder: Decoder, sink: Sink, stop: threading.Event
+    ) -> None:
+        self.config, self.cloaker, self.decoder, self.sink, self.stop = config, cloaker, decoder, sink, stop
         self.meter = Meter()
 
-    def begin(self, job: Job) -> Begun | Outcome:
-        """Read a photo and find its faces."""
+    def open(self, job: Job) -> "_Opened | Outcome":
+        """Read and decode a photo."""
         try:
+            return self._open(job)
+        except PhotoError as error:
+            return self.fail(job, error)
+
+    def _open(self, job: Job) -> "_Opened | Outcome":
+        with memory_for("the photo"):
             self.sink.refuse(job)
             with self.meter.measure("read"):
                 data = self._read(job)
@@ -114,28 +131,42 @@ class _Path:
                 return admitted
             job = replace(admitted, content=None)  # its pixels are enough from here on
             with self.meter.measure("decode"):
-                photo = self.decoder.decode(data)
-            with self.meter.measure("detect"):
-                chosen = self.cloaker.choose([photo], [job.choices])[0]
-            self._check(chosen)
-            if self.config.dry_run:
-                return _outcome(job, photo, chosen, done=False)
-            canvas = blur(photo, chosen.blurred)  # before any cloak is a function of what the blur is to destroy
-            parts = frame([canvas], [chosen.faces])
-            deltas = [torch.zeros_like(part.crops) for part in parts]
-            return Begun(job, photo, chosen, canvas, parts, deltas, todo=len(chosen.faces))
+                return _Opened(job, self.decoder.decode(data, stop=self.stop))
+
+    def begin(self, opened: "_Opened | Outcome") -> Begun | Outcome:
+        """Find the faces of a photo."""
+        if isinstance(opened, Outcome):
+            return opened
+        try:
+            with memory_for("the photo"):
+                return self._begin(opened.job, opened.photo)
         except PhotoError as error:
-            return self.fail(job, error)
+            return self.fail(opened.job, error)
+
+    def _begin(self, job: Job, photo: Photo) -> Begun | Outcome:
+        with self.meter.measure("detect"):
+            chosen = self.cloaker.choose([photo], [job.choices])[0]
+        self._check(chosen)
+        if self.config.dry_run:
+            return _outcome(job, photo, chosen, done=False)
+        canvas = blur(photo, chosen.blurred)  # before any cloak is a function of what the blur is to destroy
+        parts = frame([canvas], [chosen.faces])
+        deltas = [torch.zeros_like(part.crops) for part in parts]
+        return Begun(job, photo, chosen, canvas, parts, deltas, todo=len(chosen.faces))
 
     def search(self, group: Sequence[Row[Begun]]) -> None:
         """Find the deltas of a batch of faces."""
-        with self.meter.measure("attack", len(group)):
+        with self.meter.measure("attack", len(group)), memory_for("its faces"):
             deltas = self.cloaker.search(join(group), stop=self.stop)
         for row, delta in zip(group, deltas, strict=True):
             row.owner.deltas[row.part][row.index] = delta
 
     def finish(self, begun: Begun) -> Outcome:
         """Put the deltas into a photo, encode it, judge it and hand it over."""
+        with memory_for("the photo"):
+            return self._finish(begun)
+
+    def _finish(self, begun: Begun) -> Outcome:
         photo, chosen, pixels = begun.photo, begun.chosen, begun.canvas.pixels
         with self.meter.measure("encode"):
             for part, deltas in zip(begun.parts, begun.deltas, strict=True):
@@ -156,6 +187,10 @@ class _Path:
         outcome = Outcome(source=job.source, status=Status.FAILED, reason=str(error))
         self.sink.failed(job, outcome)
         return outcome
+
+    def give_up(self) -> None:
+        """End the processes that decode for this run."""
+        self.decoder.give_up(self.stop)
 
     def _read(self, job: Job) -> bytes:
         if job.content is not None:

@@ -1,7 +1,8 @@
 """Which photo is worked on when: the threads and queues of `cloak.pipeline`, which says what is done to a photo.
 
-Readers take photos up, a few ahead; lanes work on batches of faces from many of them; writers finish them. All queues
-have bounds. Photos are finished as soon as their last face is done, and reported in order.
+Readers take photos up, a few ahead (`cloak.ahead`); lanes work on batches of faces from many of them; writers finish
+them. All queues have bounds. Photos are finished as soon as their last face is done, and reported in order. A photo
+that hangs is put aside: others are read, cloaked and written meanwhile, and only what is said of them waits for it.
 """
 
 import threading
@@ -9,11 +10,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Protocol, TypeVar
 
 import torch
 
+from cloak.ahead import Ahead
 from cloak.batching import Buckets, Row
 from cloak.crew import Crew
 from cloak.errors import PhotoError
@@ -27,6 +30,9 @@ PIXELS = 96_000_000
 
 PATIENCE = 8
 """A photo lets this many times the number of photos that may wait pass by, and no more, before its faces are done."""
+
+SAID = 10_000
+"""Photos that are done may be so many while one before them is not: what is said of them is small, without pictures."""
 
 _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
@@ -63,11 +69,18 @@ class Begun:
     outcome: "Future[Outcome]" = field(default_factory=Future)
 
 
-class Steps(Protocol):
+_Opened = TypeVar("_Opened")
+
+
+class Steps(Protocol[_Opened]):
     """What is done to a photo; called from several threads at once."""
 
-    def begin(self, job: Job) -> Begun | Outcome:
-        """Read a photo and find its faces; an outcome if nothing more is to be done."""
+    def open(self, job: Job) -> _Opened | Outcome:
+        """Read and decode a photo; an outcome if nothing more is to be done. It may take as long as it likes."""
+        ...
+
+    def begin(self, opened: _Opened | Outcome) -> Begun | Outcome:
+        """Find the faces of a photo; an outcome if nothing more is to be done, or if it was one already."""
         ...
 
     def search(self, group: Sequence[Row[Begun]]) -> None:
@@ -82,6 +95,10 @@ class Steps(Protocol):
         """Say that a photo failed."""
         ...
 
+    def give_up(self) -> None:
+        """Have `open` end soon, with whatever error: nothing more will become of photos that are being opened."""
+        ...
+
 
 class Schedule:
     """Takes photos through the steps, many at a time.
@@ -92,21 +109,38 @@ class Schedule:
         batch: faces of a full batch.
         window: how many photos may wait for others to fill a batch.
         stop: when it is set, what can be finished soon is, and the rest is given up.
+        said: how many outcomes may wait for that of a photo before them.
     """
 
-    def __init__(self, steps: Steps, crew: Crew, *, batch: int, window: int, stop: threading.Event) -> None:
-        self._steps, self._crew, self._window, self._stop = steps, crew, window, stop
+    def __init__(
+        self,
+        steps: Steps[_Opened],
+        crew: Crew,
+        *,
+        batch: int,
+        window: int,
+        stop: threading.Event,
+        said: int = SAID,
+    ) -> None:
+        self._steps, self._crew, self._window, self._stop, self._said = steps, crew, window, stop, said
         self._threads = torch.get_num_threads()
-        self._readers = _pool("reads", crew.helpers, crew.helper_threads)
+        self._wake = threading.Event()
+        self._ahead: Ahead[Job, _Opened | Outcome, Begun | Outcome] = Ahead(
+            steps.open,
+            steps.begin,
+            workers=crew.helpers,
+            started=partial(torch.set_num_threads, crew.helper_threads),
+            wake=self._wake.set,
+        )
+        self._late: dict[Future[Begun | Outcome], Future[Outcome]] = {}
         self._lanes = _pool("attacks", crew.lanes, crew.lane_threads)
         self._writers = _pool("writes", crew.helpers, crew.helper_threads)
         self._buckets: Buckets[Begun] = Buckets(batch=batch, photos=window, passing=PATIENCE * window, pixels=PIXELS)
         self._groups: deque[list[Row[Begun]]] = deque()
         self._attacks: list[Future[None]] = []
         self._order: deque[Future[Outcome]] = deque()
-        self._writing = 0
+        self._writing = self._unfinished = 0
         self._mutex = threading.Lock()
-        self._wake = threading.Event()
 
     def __enter__(self) -> "Schedule":
         return self
@@ -117,29 +151,31 @@ class Schedule:
         """Finish what is being written, and give up the rest."""
         if kind:
             self._stop.set()
-        for pool in (self._readers, self._lanes, self._writers):
-            pool.shutdown(cancel_futures=True)
+        self._end()
+        self._writers.shutdown(cancel_futures=True)
         torch.set_num_threads(self._threads)
 
     def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Keep all threads busy and yield what is done, in order."""
-        waiting = deque(jobs)
-        begun: deque[Future[Begun | Outcome]] = deque()
+        waiting, left = iter(jobs), len(jobs)
         while True:
             self._wake.clear()
             while self._order and self._order[0].done():
                 yield self._order.popleft().result()
-            if self._stop.is_set() or not (waiting or begun or self._order):
+            if self._stop.is_set() or not (left or self._ahead or self._order):
                 break
-            while waiting and len(begun) <= self._crew.helpers:
-                begun.append(self._submit(self._readers, self._steps.begin, waiting.popleft()))
-            while begun and begun[0].done() and self._has_room():
-                self._order.append(self._sort(begun.popleft().result()))
-            if not waiting and not begun:
+            while left and self._ahead.wants():
+                left -= 1
+                self._ahead.take_up(next(waiting))
+            for back in self._ahead.come_back():
+                self._sort(back, self._late.pop(back))
+            while self._ahead.moves() and self._has_room():
+                self._line_up(self._ahead.pop())
+            if not left and not self._ahead.in_line:
                 self._groups.extend(self._buckets.flush())
             self._attack()
-            if not self._order_moves() and not (begun and begun[0].done() and self._has_room()):
-                self._wake.wait()
+            if not self._order_moves() and not (self._ahead.moves() and self._has_room()):
+                self._wake.wait(self._ahead.patience())
         yield from self._rest()
 
     def _order_moves(self) -> bool:
@@ -148,23 +184,42 @@ class Schedule:
     def _has_room(self) -> bool:
         """Say whether another photo may go on: the stages after this one have not enough to do."""
         busy = len(self._groups) >= self._crew.lanes or self._writing > 2 * self._crew.helpers
-        # The first in order is not in a bucket any more when so many have passed it: it needs no others to go on.
-        return not busy and len(self._order) < 2 * PATIENCE * self._window
+        # A photo is not in a bucket any more when so many have passed it: it needs no others to go on.
+        return not busy and self._unfinished < 2 * PATIENCE * self._window and len(self._order) < self._said
 
-    def _sort(self, begun: Begun | Outcome) -> "Future[Outcome]":
+    def _line_up(self, found: "Future[Begun | Outcome]") -> None:
+        """Give a photo its place among the outcomes, and send it on if it is there already."""
+        place: Future[Outcome] = Future()
+        with self._mutex:
+            self._unfinished += 1
+        place.add_done_callback(self._finished)
+        self._order.append(place)
+        if found.done():
+            self._sort(found, place)
+        else:
+            self._late[found] = place
+
+    def _finished(self, place: "Future[Outcome]") -> None:  # noqa: ARG002 -- the interface of futures
+        with self._mutex:
+            self._unfinished -= 1
+        self._wake.set()
+
+    def _sort(self, found: "Future[Begun | Outcome]", place: "Future[Outcome]") -> None:
         """Send a photo on: its faces to those of other photos, or itself to be written where it has none."""
+        try:
+            begun = found.result()
+        except StoppedError:  # the run ends, and nothing will be said of this photo
+            return
         if isinstance(begun, Outcome):
-            future: Future[Outcome] = Future()
-            future.set_result(begun)
-            return future
-        begun.outcome.add_done_callback(lambda _: self._wake.set())
+            place.set_result(begun)
+            return
+        begun.outcome = place
         if begun.todo:
             pixels = begun.photo.width * begun.photo.height
             self._groups.extend(self._buckets.add(begun, begun.parts, pixels=pixels))
         else:
             self._groups.extend(self._buckets.pass_by())
             self._write(begun)
-        return begun.outcome
 
     def _attack(self) -> None:
         """Keep one batch ready for each lane beside the one it works on."""
@@ -223,10 +278,15 @@ class Schedule:
 
     def _rest(self) -> Iterator[Outcome]:
         """End all threads, and yield what they finished meanwhile."""
-        self._readers.shutdown(cancel_futures=True)
-        self._lanes.shutdown(cancel_futures=True)
+        self._end()
         self._writers.shutdown()
         yield from (future.result() for future in self._order if future.done())
+
+    def _end(self) -> None:
+        """End all threads but those that write."""
+        self._steps.give_up()
+        self._ahead.shutdown()
+        self._lanes.shutdown(cancel_futures=True)
 
     def _submit(self, pool: ThreadPoolExecutor, work: Callable[[_Item], _Made], item: _Item) -> "Future[_Made]":
         future = pool.submit(work, item)

@@ -1,7 +1,9 @@
 """Batches are full whatever the mix of photos, the same in every run, and smaller where memory is short."""
 
 import threading
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +19,7 @@ from cloak.outcome import Status
 from cloak.photo import FaceBatch
 from cloak.pipeline import protect
 from cloak.schedule import StoppedError
+from cloak.shortage import memory_for
 from cloak.targets import Job
 
 CPU = torch.device("cpu")
@@ -119,6 +122,37 @@ def test_a_face_that_does_not_fit_at_all_is_one_failed_photo(monkeypatch, exampl
     assert outcomes["workers.jpg"].status is Status.PROTECTED
     assert outcomes["phone.jpg"].status is Status.FAILED
     assert "does not hold a face" in outcomes["phone.jpg"].reason
+
+
+def test_memory_that_is_lacking_fails_a_photo_and_other_errors_end_the_run(monkeypatch, examples, tmp_path):
+    attack = module.attack
+
+    def hungry(batch, *rest):
+        if batch.crops.shape[-1] > 128:
+            torch.empty(10**15)  # PyTorch has no exception of its own for this
+        return attack(batch, *rest)
+
+    def broken(*_):
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(module, "attack", hungry)
+    config = ProtectConfig(attack=AttackConfig(steps=1, looks=0), device="cpu")
+    jobs = [Job(examples / name, tmp_path / "out" / name) for name in ("phone.jpg", "workers.jpg")]
+    outcomes = {one.source.name: one for one in protect(jobs, config, cloaker=Cloaker(config))}
+    assert outcomes["workers.jpg"].status is Status.PROTECTED
+    assert outcomes["phone.jpg"].status is Status.FAILED
+    assert "does not hold a face" in outcomes["phone.jpg"].reason
+    monkeypatch.setattr(module, "attack", broken)
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
+        list(protect(jobs[:1], replace(config, overwrite=True), cloaker=Cloaker(config)))
+
+
+@pytest.mark.parametrize("shortage", [lambda: torch.empty(10**15), lambda: np.empty(10**15)])
+def test_a_lack_of_memory_is_told_from_other_errors(shortage):
+    with pytest.raises(TooLargeError, match="not enough memory for the photo"), memory_for("the photo"):
+        shortage()
+    with pytest.raises(RuntimeError, match="must match"), memory_for("the photo"):
+        torch.ones(2) + torch.ones(3)
 
 
 def test_one_face_that_does_not_fit_is_said_to_be_too_large(monkeypatch, cloaker, faces):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cloak import ahead
 from cloak.cloaker import Cloaker
 from cloak.config import FacePolicy, ProtectConfig
 from cloak.decoding import Decoder
@@ -17,6 +18,7 @@ from cloak.errors import CloakError, PhotoError, TooLargeError, UnreadablePhotoE
 from cloak.image.codec import decode
 from cloak.outcome import Status
 from cloak.pipeline import protect
+from cloak.schedule import StoppedError
 from cloak.targets import Job
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="photos are decoded in the same process there")
@@ -158,3 +160,54 @@ def test_where_no_process_can_be_started_the_error_says_what_to_do(monkeypatch):
         decoder.start()
         with pytest.raises(CloakError, match="close other programs"):
             decoder.decode(b"any")
+
+
+def _album(folder: Path, paint, good: int, hanging: dict[int, bytes]) -> list[Job]:
+    """So many good photos; what hangs has the place of its number among them."""
+    for number in range(good):
+        paint(folder / "in" / f"{number:03}.png")
+    for number, content in hanging.items():
+        (folder / "in" / f"{number:03}z-hangs.png").write_bytes(content)
+    return [Job(path, folder / "out" / path.name) for path in sorted((folder / "in").iterdir())]
+
+
+def test_photos_that_hang_hold_up_no_others_and_are_told_of_in_order(monkeypatch, paint, tmp_path):
+    """More of them than there are readers, in a row and among the others; more others than wait for each other."""
+    monkeypatch.setattr(ahead, "SLOW", 0.3)
+    jobs = _album(tmp_path, paint, 200, dict.fromkeys((0, 1, 2, 3, 150), b"asleep"))
+    config = ProtectConfig(faces=FacePolicy.NONE, device="cpu", jobs=2)
+    with Decoder(program="hostile_worker", seconds=25) as decoder:
+        decoder.start()
+        outcomes = protect(jobs, config, cloaker=Cloaker(config), decoder=decoder)
+        seen = [next(outcomes), next(outcomes)]  # the second hangs, and has its time
+        assert "not decoded within 25 s" in seen[1].reason
+        written = {path.name for path in (tmp_path / "out").iterdir()}
+        assert written == {job.source.name for job in jobs if "hangs" not in job.source.name}
+        seen += outcomes
+    assert [one.source for one in seen] == [job.source for job in jobs]
+    assert [one.source.name for one in seen if one.status is Status.FAILED] == [
+        f"{number:03}z-hangs.png" for number in (0, 1, 2, 3, 150)
+    ]
+
+
+def test_a_run_that_is_stopped_does_not_wait_for_a_photo_that_hangs(paint, tmp_path):
+    jobs = _album(tmp_path, paint, 3, {0: b"asleep", 1: b"endless"})
+    config, stop = ProtectConfig(faces=FacePolicy.NONE, device="cpu", jobs=2), threading.Event()
+    with Decoder(program="hostile_worker", seconds=1000) as decoder:
+        outcomes = protect(jobs, config, cloaker=Cloaker(config), decoder=decoder, stop=stop)
+        assert next(outcomes).source.name == "000.png"
+        stop.set()
+        assert not [one for one in outcomes if one.status is Status.FAILED]
+        assert decoder.decode(paint(tmp_path / "a.png").read_bytes()).width == 48
+
+
+def test_what_one_run_gives_up_another_one_with_the_same_decoder_keeps(decoder):
+    mine, theirs = threading.Event(), threading.Event()
+    mine.set()
+    with pytest.raises(StoppedError):
+        decoder.decode(b"asleep", stop=mine)
+    timer = threading.Timer(0.5, decoder.give_up, [mine])
+    timer.start()
+    with pytest.raises(UnreadablePhotoError, match="not decoded within 4 s"):
+        decoder.decode(b"asleep", stop=theirs)
+    timer.join()
