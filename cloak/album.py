@@ -34,6 +34,9 @@ REVISION = 1
 PAGE = "page"
 """The status of what is not a photo: the report."""
 
+OUTSIDE = ".cloak-page-"
+"""What a report that is outside of the folder goes by, followed by a keyed hash of where it is."""
+
 
 class Album(Sink):
     """Writes photos into one folder, and those alone that are not there yet.
@@ -137,17 +140,24 @@ class Album(Sink):
         """Say whether a file that is no photo, the report, is as a run wrote it; true where there is none."""
         if not os.path.lexists(path):
             return True
-        if self._manifest is None or not _is_below(path, self._folder):
+        if self._manifest is None:
             return False
-        entry = self._manifest.find(_below(path, self._folder))
+        entry = self._manifest.find(self._page(path, self._manifest))
         return bool(entry and entry.status == PAGE and entry.content == self._manifest.digest_file(path))
 
     def own(self, path: Path) -> None:
         """Remember a file that is not a photo, so that the next run may replace it."""
-        if self._manifest and _is_below(path, self._folder):
+        if self._manifest:
             content = self._manifest.digest_file(path) or b""
-            target = os.fsencode(_below(path, self._folder))
+            target = os.fsencode(self._page(path, self._manifest))
             self._note(Entry(target=target, status=PAGE, content=content, day=_today()))
+
+    def _page(self, path: Path, manifest: Manifest) -> PurePath:
+        """Return what a page goes by in the manifest, which names nothing outside of the folder: a keyed hash there."""
+        below = _below(path, self._folder)
+        if ".." not in below.parts and not below.is_absolute():
+            return below
+        return PurePath(OUTSIDE + manifest.digest(os.fsencode(os.path.realpath(path))).hex())
 
     def _note(self, entry: Entry) -> None:
         with suppress(WriteError):  # there may be no room for it, which is why the photo failed
@@ -264,10 +274,6 @@ def look(folder: Path) -> Standing:
 
 def _below(path: Path, folder: Path) -> PurePath:
     return PurePath(os.path.relpath(path, folder))
-
-
-def _is_below(path: Path, folder: Path) -> bool:
-    return ".." not in _below(path, folder).parts
 
 
 def _place(entry: Entry, manifest: Manifest, standing: Standing) -> list[str]:

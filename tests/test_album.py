@@ -165,6 +165,25 @@ def test_the_same_command_replaces_its_own_report_and_no_other(cloak, photos, ou
     assert report.read_text() == "mine"
 
 
+def test_a_report_outside_of_the_folder_is_replaced_too_and_the_manifest_does_not_say_where_it_is(
+    cloak, photos, out, tmp_path
+):
+    report, other = tmp_path / "elsewhere" / "secret.html", tmp_path / "elsewhere" / "mine.html"
+    options = (*ALBUM, "--report")
+    assert cloak("protect", photos, "-o", out, *options, report).code == 0
+    assert cloak("protect", photos, "-o", out, *options, report).code == 0
+    assert report.read_text().count("already done by an earlier run") == 4
+    assert b"secret" not in (out / NAME).read_bytes()
+    assert cloak("album", "status", out).out.startswith("4 done")
+    other.write_bytes(report.read_bytes())  # the same page, but not where a run put one
+    report.write_text("mine")
+    for path in (report, other):
+        before = path.read_bytes()
+        result = cloak("protect", photos, "-o", out, *options, path)
+        assert (result.code, "already exists" in result.err) == (2, True)
+        assert path.read_bytes() == before
+
+
 def test_a_second_run_on_the_folder_is_refused_at_once(cloak, photos, out):
     out.mkdir()
     with locked(out):
