@@ -16,6 +16,7 @@ from PIL import Image
 from cloak.cloaker import Cloaker
 from cloak.config import FacePolicy, ProtectConfig
 from cloak.crew import Crew, crew
+from cloak.device import pick_devices
 from cloak.meter import Meter
 from cloak.outcome import Outcome, Status
 from cloak.pipeline import protect
@@ -57,7 +58,7 @@ class Benchmark:
         stages: each by name.
         bottleneck: the stage whose threads had the least time left.
         peak_memory_mb: of this process; those that decode are not counted.
-        gpu_memory_mb: most that was in use on the GPU, 0 without one.
+        gpu_memory_mb: most that was in use on one GPU, 0 without any.
         crew: how many threads did what.
         machine: what it ran on.
     """
@@ -102,7 +103,9 @@ def benchmark(paths: Sequence[Path], config: ProtectConfig, *, photos: int) -> B
         start = time.perf_counter()
         outcomes = list(protect(plan(sources, Path(out)), config, cloaker=cloaker, meter=meter))
         seconds = time.perf_counter() - start
-    return _told(outcomes, seconds, meter, crew(networks.device, photos, config.jobs), networks.device)
+    devices = [networks.device] if config.faces is FacePolicy.NONE else pick_devices(config.device)
+    threads = crew(networks.device, photos, config.jobs, devices=len(devices))
+    return _told(outcomes, seconds, meter, threads, devices)
 
 
 def paint(folder: Path, *, width: int = 1600, height: int = 1200) -> Path:
@@ -114,7 +117,9 @@ def paint(folder: Path, *, width: int = 1600, height: int = 1200) -> Path:
     return path
 
 
-def _told(outcomes: Sequence[Outcome], seconds: float, meter: Meter, threads: Crew, device: torch.device) -> Benchmark:
+def _told(
+    outcomes: Sequence[Outcome], seconds: float, meter: Meter, threads: Crew, devices: Sequence[torch.device]
+) -> Benchmark:
     written = [one for one in outcomes if one.status is not Status.FAILED]
     faces = sum(one.found for one in written)
     stages = {}
@@ -140,9 +145,11 @@ def _told(outcomes: Sequence[Outcome], seconds: float, meter: Meter, threads: Cr
         stages=stages,
         bottleneck=max(loads, key=lambda name: loads[name]),
         peak_memory_mb=peak_memory(),
-        gpu_memory_mb=torch.cuda.max_memory_allocated(device) >> 20 if device.type == "cuda" else 0,
+        gpu_memory_mb=max(
+            torch.cuda.max_memory_allocated(each) >> 20 if each.type == "cuda" else 0 for each in devices
+        ),
         crew=threads,
-        machine=_machine(device),
+        machine=_machine(devices),
     )
 
 
@@ -160,12 +167,12 @@ def peak_memory() -> int:
     return peak >> (20 if sys.platform == "darwin" else 10)
 
 
-def _machine(device: torch.device) -> dict[str, str]:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+def _machine(devices: Sequence[torch.device]) -> dict[str, str]:
+    names = [torch.cuda.get_device_name(each) if each.type == "cuda" else str(each) for each in devices]
     return {
         "system": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "cloak": version("photo-cloak"),
-        "device": name,
+        "device": ", ".join(names),
     }

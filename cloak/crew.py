@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 LANE = 4
-"""Processors for each batch of faces."""
+"""Processors for each batch of faces. A guess: more than two were at no time at hand, see docs/albums.md."""
 
 HELPERS = 16
 """The most photos that are decoded, or written, at the same time."""
@@ -35,20 +35,21 @@ class Crew:
     helper_threads: int
 
 
-def crew(device: torch.device, photos: int, processors: int | None = None) -> Crew:
+def crew(device: torch.device, photos: int, processors: int | None = None, *, devices: int = 1) -> Crew:
     """Say how many threads do what.
 
     Args:
         device: where the networks compute.
         photos: how many there are: one alone gets everything.
         processors: how many to keep busy; None for all that there are.
+        devices: of that kind; each GPU has a lane of its own.
     """
     count = processors or _available()
     if photos == 1:
         return Crew(lanes=1, lane_threads=count, helpers=1, helper_threads=count)
     if device.type != "cpu":
         helpers = min(HELPERS, count)
-        return Crew(lanes=1, lane_threads=1, helpers=max(2, helpers), helper_threads=1)
+        return Crew(lanes=devices, lane_threads=1, helpers=max(2, helpers), helper_threads=1)
     lanes = max(1, count // LANE)
     return Crew(
         lanes=lanes,

@@ -22,5 +22,19 @@ def pick_device(name: str = "auto") -> torch.device:
     return device
 
 
+def pick_devices(name: str = "auto") -> list[torch.device]:
+    """Return all devices that `name` means: all GPUs for "cuda", and for "auto" where there are any; one otherwise.
+
+    The first is that of `pick_device`.
+
+    Raises:
+        UsageError: there is no such device here.
+    """
+    first = pick_device(name)
+    if first.type != "cuda" or first.index is not None:
+        return [first]
+    return [first, *(torch.device("cuda", index) for index in range(1, torch.cuda.device_count()))]
+
+
 def _available(kind: str) -> bool:
     return {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}.get(kind, False)

@@ -12,18 +12,19 @@ photo is worked on when: memory is set by its queues, never by how many photos t
 """
 
 import threading
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 import torch
 
 from cloak.batching import Row, join
 from cloak.cloaker import Cloaker
-from cloak.config import FacePolicy, NoFacePolicy, ProtectConfig
+from cloak.config import BystanderPolicy, FacePolicy, NoFacePolicy, ProtectConfig, ProtectPolicy
 from cloak.container import Container, Encoding
 from cloak.crew import crew
 from cloak.decoding import Decoder
+from cloak.device import pick_devices
 from cloak.errors import NoFaceError, PhotoError
 from cloak.faces.blur import blur
 from cloak.faces.composite import composite
@@ -59,6 +60,7 @@ def protect(
     config: ProtectConfig,
     *,
     cloaker: Cloaker | None = None,
+    searchers: Sequence[Cloaker] = (),
     sink: Sink | None = None,
     decoder: Decoder | None = None,
     stop: threading.Event | None = None,
@@ -74,6 +76,8 @@ def protect(
         jobs: what to read and where to write it; see `cloak.targets.plan`.
         config: all settings.
         cloaker: one to use again, made with the same settings; the one that knows whom `config.protect` is about.
+        searchers: who search for cloaks side by side, one on each device, all with the same settings but the device;
+            the cloaker alone, if none, and one more for each further GPU that `config.device` means.
         sink: what takes the protected photos, if not files.
         decoder: one to use again, which stays open.
         stop: when it is set, what is being written is finished and yielded, the rest is given up.
@@ -83,6 +87,7 @@ def protect(
         CloakError: something that concerns all photos, such as weights that cannot be had.
     """
     cloaker = cloaker or Cloaker(config)
+    searchers = searchers or [cloaker, *_others(config)]
     stop = stop or threading.Event()
     device = cloaker.networks.device
     # With pictures for the report, outcomes are large: few of them may wait to be in order.
@@ -90,9 +95,11 @@ def protect(
     with ExitStack() as stack:
         decoder = decoder or stack.enter_context(Decoder(max_pixels=config.max_pixels))
         decoder.start()  # while the networks are loaded
-        path = _Path(config, cloaker, decoder, sink or Files(overwrite=config.overwrite), stop)
+        path = _Path(
+            config, cloaker, decoder, sink or Files(overwrite=config.overwrite), stop=stop, searchers=searchers
+        )
         path.meter = meter or path.meter
-        threads = crew(device, len(jobs), config.jobs)
+        threads = crew(device, len(jobs), config.jobs, devices=len(searchers))
         schedule = Schedule(path, threads, batch=config.batch, window=window, stop=stop, said=said)
         yield from stack.enter_context(schedule).outcomes(jobs)
 
@@ -109,9 +116,19 @@ class _Path:
     """What is done to a photo."""
 
     def __init__(
-        self, config: ProtectConfig, cloaker: Cloaker, decoder: Decoder, sink: Sink, stop: threading.Event
+        self,
+        config: ProtectConfig,
+        cloaker: Cloaker,
+        decoder: Decoder,
+        sink: Sink,
+        *,
+        stop: threading.Event,
+        searchers: Sequence[Cloaker],
     ) -> None:
         self.config, self.cloaker, self.decoder, self.sink, self.stop = config, cloaker, decoder, sink, stop
+        self.searchers = searchers
+        self._busy = [0] * len(searchers)
+        self._mutex = threading.Lock()
         self.meter = Meter()
 
     def open(self, job: Job) -> "_Opened | Outcome":
@@ -156,10 +173,22 @@ class _Path:
 
     def search(self, group: Sequence[Row[Begun]]) -> None:
         """Find the deltas of a batch of faces."""
-        with self.meter.measure("attack", len(group)), memory_for("its faces"):
-            deltas = self.cloaker.search(join(group), stop=self.stop)
+        with self.meter.measure("attack", len(group)), memory_for("its faces"), self._searcher() as searcher:
+            deltas = searcher.search(join(group), stop=self.stop)
         for row, delta in zip(group, deltas, strict=True):
             row.owner.deltas[row.part][row.index] = delta
+
+    @contextmanager
+    def _searcher(self) -> Iterator[Cloaker]:
+        """Lend the searcher that has the least to do."""
+        with self._mutex:
+            index = min(range(len(self.searchers)), key=self._busy.__getitem__)
+            self._busy[index] += 1
+        try:
+            yield self.searchers[index]
+        finally:
+            with self._mutex:
+                self._busy[index] -= 1
 
     def finish(self, begun: Begun) -> Outcome:
         """Put the deltas into a photo, encode it, judge it and hand it over."""
@@ -212,6 +241,14 @@ class _Path:
             after=decode(data, max_pixels=photo.width * photo.height),
             uncloaked=verify(self._bytes(photo), photo, chosen.faces, self.cloaker.networks),
         )
+
+
+def _others(config: ProtectConfig) -> list[Cloaker]:
+    """Return a cloaker for each device but the first; they search only, so they need to know nobody."""
+    if config.faces is FacePolicy.NONE:
+        return []
+    blind = replace(config, protect=ProtectPolicy.ALL, bystanders=BystanderPolicy.LEAVE)
+    return [Cloaker(replace(blind, device=str(each))) for each in pick_devices(config.device)[1:]]
 
 
 def encoding_for(encoding: Encoding, container: Container | None) -> Encoding:

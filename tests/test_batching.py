@@ -11,10 +11,12 @@ from cloak import cloaker as module
 from cloak.batching import Buckets, join
 from cloak.cloaker import Cloaker
 from cloak.config import AttackConfig, ProtectConfig
-from cloak.crew import crew
+from cloak.crew import Crew, crew
+from cloak.device import pick_devices
 from cloak.errors import TooLargeError
 from cloak.faces.frame import frame
 from cloak.image.codec import decode
+from cloak.networks import Networks
 from cloak.outcome import Status
 from cloak.photo import FaceBatch
 from cloak.pipeline import protect
@@ -180,3 +182,54 @@ def test_all_processors_have_work_and_none_has_two_attacks(count):
     assert threads.helpers >= 2
     alone = crew(CPU, 1, count)
     assert (alone.lanes, alone.lane_threads, alone.helper_threads) == (1, count, count)
+
+
+def test_several_devices_share_the_batches_of_an_album_and_cloaks_are_the_same(examples, tmp_path):
+    """Two times the processor stand for two GPUs: this is about who gets which batch, not about GPUs."""
+    config = ProtectConfig(attack=AttackConfig(steps=1, looks=0), device="cpu", batch=1)
+    searched: dict[int, int] = {0: 0, 1: 0}
+    together = threading.Barrier(2, timeout=120)
+
+    class Searcher(Cloaker):
+        def __init__(self, number: int, networks: Networks) -> None:
+            super().__init__(config)
+            self.number, self.networks = number, networks
+
+        def search(self, batch, *, stop=None):
+            if not searched[self.number]:
+                together.wait()  # breaks unless both have a batch at the same time
+            searched[self.number] += len(batch)
+            return super().search(batch, stop=stop)
+
+    one = Cloaker(config)
+    two = [Searcher(number, one.networks) for number in (0, 1)]
+    for name, searchers in (("one", ()), ("two", two)):
+        jobs = [Job(path, tmp_path / name / path.name) for path in sorted(examples.iterdir())]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("cloak.pipeline.crew", lambda *_, devices, **__: _crew(devices))
+            outcomes = list(protect(jobs, config, cloaker=one, searchers=searchers))
+        assert {outcome.status for outcome in outcomes} == {Status.PROTECTED}
+    assert sum(searched.values()) == sum(outcome.found for outcome in outcomes)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def _crew(devices: int) -> Crew:
+    """The threads that so many GPUs would have, with as many for each operation."""
+    return Crew(lanes=devices, lane_threads=1, helpers=2, helper_threads=1)
+
+
+def test_every_gpu_has_a_lane():
+    assert crew(torch.device("cuda"), 1000, 8, devices=4).lanes == 4
+    assert [device.type for device in pick_devices("cpu")] == ["cpu"]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_all_gpus_search_when_none_is_named(examples, tmp_path):
+    config = ProtectConfig(attack=AttackConfig(steps=5), device="cuda", batch=1)
+    assert [device.index for device in pick_devices("cuda")][1:] == list(range(1, torch.cuda.device_count()))
+    before = [torch.cuda.max_memory_allocated(index) for index in range(2)]
+    jobs = [Job(path, tmp_path / path.name) for path in sorted(examples.iterdir())]
+    assert {outcome.status for outcome in protect(jobs, config)} == {Status.PROTECTED}
+    assert all(torch.cuda.max_memory_allocated(index) > before[index] for index in range(2))
