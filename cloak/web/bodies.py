@@ -74,7 +74,7 @@ async def _read(request: Request, settings: Settings, held: Held, most: int) -> 
         held.grow(len(piece))
         pieces += piece
     if not count:
-        raise RefusedError(400, "bad_request", "the body is empty: send the photo's file as it is")
+        raise RefusedError(422, "unreadable", "the body is empty: send the photo's file as it is")
     return bytes(pieces)
 
 
