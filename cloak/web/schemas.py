@@ -193,7 +193,7 @@ class JobTold(_Told):
 class FaceChoices(_Told):
     """What is to be done with single faces, by their index."""
 
-    faces: dict[FaceIndex, Treatment] = {}
+    faces: dict[FaceIndex, Treatment] = Field(default={}, json_schema_extra={"additionalProperties": False})
 
 
 class Start(_Told):
