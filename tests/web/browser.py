@@ -67,12 +67,13 @@ def page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     if not Path(CHROMIUM).exists():
         pytest.skip("there is no Chromium: .ci/servers says how to get it")
     folder = tmp_path_factory.mktemp("page")
-    (folder / "home").mkdir()
-    (folder / "home" / "config.toml").write_text(
+    (folder / "config" / "cloak").mkdir(parents=True)
+    (folder / "config" / "cloak" / "config.toml").write_text(
         f'[destinations.attic]\nkind = "folder"\nexpires = "7d"\npath = "{(folder / "attic").as_posix()}"\n'
     )
-    home = {"CLOAK_HOME": str(folder / "home")}
-    with served(folder / "log", "--max-bytes", str(LIMIT), command=QUICK, **home) as server:
+    # Not CLOAK_HOME: the networks are there, too, and would be fetched again.
+    own = {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_DATA_HOME": str(folder / "data")}
+    with served(folder / "log", "--max-bytes", str(LIMIT), command=QUICK, **own) as server:
         yield server
 
 

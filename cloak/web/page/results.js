@@ -112,7 +112,7 @@ export function renderResults() {
   show(byId("upload-section"), wanted);
   if (!wanted) return;
   byId("results-title").textContent = t("results.title", { n: done.length });
-  show(byId("download-all"), done.length > 1);
+  byId("download-all").textContent = t(done.length > 1 ? "download.all" : "download.file");
   byId("verdict").replaceChildren(...verdict(done), ...failed());
 }
 
@@ -142,13 +142,15 @@ function failed() {
   return [el("h3", { text: t("results.failed", { n: some.length }) }), el("ul", { class: "failed-list" }, ...items)];
 }
 
-/** Let all files be downloaded at once. */
+/** Let all files be downloaded at once; one alone needs no archive around it. */
 export function listenToDownloads() {
   byId("download-all").addEventListener("click", async () => {
     const says = byId("download-says");
     says.textContent = t("download.preparing");
     try {
-      const { blob, name } = await download("/archive", "cloak.zip");
+      const done = finished();
+      const { blob, name } = await (done.length > 1
+        ? download("/archive", "cloak.zip") : download(`/photos/${done[0].id}/protected`, done[0].name));
       save(blob, name);
       says.textContent = t("download.saved", { name });
     } catch (error) {
