@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
@@ -105,29 +106,72 @@ def _run(
     todo, ignored = _jobs(paths, output, NamePolicy(names))
     if not dry_run:
         check_folder(todo[0].target.parent if _is_file(paths, output) else output)
-    results: list[Stripped] = []
     stopped = False
     with ExitStack() as stack:
+        tally = stack.enter_context(_Tally(dry_run=dry_run, whole=as_json))
         advance = stack.enter_context(_progress(len(todo), quiet=quiet))
         try:
             for result in stack.enter_context(closing(strip_photos(todo, config))):
-                results.append(result)
+                tally.add(result)
                 if not (result.error or quiet or as_json):
                     click.echo(_line(result, dry_run=dry_run))
                 advance()
         except KeyboardInterrupt:
             stopped = True
-    for source, note in [(shown(one.job.source), note) for one in results for note in one.notes if not quiet]:
-        click.echo(f"note: {source}: {note}", err=True)
-    failures = [(shown(one.job.source), one.error) for one in results if one.error]
-    failures += [(shown(one.path), one.reason) for one in ignored if one.failed]
-    for path, reason in failures:
-        click.echo(f"failed: {path}: {reason}", err=True)
-    if as_json:
-        click.echo(json.dumps(_document(results, ignored, dry_run=dry_run, stopped=stopped), indent=2))
-    elif not quiet:
-        click.echo(_sentence(results, len(failures), len(todo), dry_run=dry_run, stopped=stopped))
+        failures = tally.failures + [(shown(one.path), one.reason) for one in ignored if one.failed]
+        for source, note in tally.notes if not quiet else []:
+            click.echo(f"note: {source}: {note}", err=True)
+        for path, reason in failures:
+            click.echo(f"failed: {path}: {reason}", err=True)
+        if as_json:
+            _print_document(tally, ignored, stopped=stopped)
+        elif not quiet:
+            click.echo(_sentence(tally, len(failures), len(todo), stopped=stopped))
     return 1 if stopped else 3 if failures else 0
+
+
+class _Tally:
+    """What is said at the end: of photos that went well a number, so that memory does not grow with how many there are.
+
+    Args:
+        dry_run: whether nothing is written.
+        whole: keep all that is known of each photo, too, on the disk.
+    """
+
+    def __init__(self, *, dry_run: bool, whole: bool) -> None:
+        self.dry_run = dry_run
+        self.count = 0
+        self.failures: list[tuple[str, str]] = []
+        self.notes: list[tuple[str, str]] = []
+        self._whole = tempfile.TemporaryFile("w+", encoding="ascii") if whole else None  # noqa: SIM115 -- in __exit__
+
+    def __enter__(self) -> "_Tally":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._whole:
+            self._whole.close()
+
+    @property
+    def done(self) -> int:
+        """How many went well."""
+        return self.count - len(self.failures)
+
+    def add(self, result: Stripped) -> None:
+        """Take note of a photo."""
+        self.count += 1
+        source = shown(result.job.source)
+        self.notes += [(source, note) for note in result.notes]
+        if result.error:
+            self.failures.append((source, result.error))
+        if self._whole:
+            self._whole.write(json.dumps(_photo(result, dry_run=self.dry_run)) + "\n")
+
+    def photos(self) -> Iterator[str]:
+        """Yield all that is known of each photo, as JSON."""
+        if self._whole:
+            self._whole.seek(0)
+            yield from (line.rstrip("\n") for line in self._whole)
 
 
 def _keep(chosen: Sequence[str], *, lossless: bool) -> Keep:
@@ -175,32 +219,35 @@ def _line(result: Stripped, *, dry_run: bool) -> str:
     return f"{verb}: {source} -> {target}: {removed}{kept}"
 
 
-def _sentence(results: Sequence[Stripped], failed: int, total: int, *, dry_run: bool, stopped: bool) -> str:
-    done = sum(not one.error for one in results)
+def _sentence(tally: _Tally, failed: int, total: int, *, stopped: bool) -> str:
+    done = tally.done
     photos = f"{done} photo{'' if done == 1 else 's'}"
-    counted = f"Nothing was written. {photos} would be stripped" if dry_run else f"{photos} stripped"
-    last = f" Stopped after {len(results)} of {total}; no file is half written." if stopped else ""
+    counted = f"Nothing was written. {photos} would be stripped" if tally.dry_run else f"{photos} stripped"
+    last = f" Stopped after {tally.count} of {total}; no file is half written." if stopped else ""
     return f"{counted}, {failed} failed.{last}" + (f" {LIMIT}" if done else "")
 
 
-def _document(
-    results: Sequence[Stripped], ignored: Sequence[Ignored], *, dry_run: bool, stopped: bool
-) -> dict[str, Any]:
-    """Everything as JSON can hold it; paths may hold lone surrogates, which ASCII JSON escapes."""
+def _print_document(tally: _Tally, ignored: Sequence[Ignored], *, stopped: bool) -> None:
+    """Print everything as JSON can hold it; paths may hold lone surrogates, which ASCII JSON escapes."""
     from importlib.metadata import version  # noqa: PLC0415 -- takes longer to load than many a run
 
-    return {
+    document = {
         "version": version("photo-cloak"),
-        "dry_run": dry_run,
+        "dry_run": tally.dry_run,
         "stopped": stopped,
         "summary": {
-            "stripped": sum(not one.error for one in results),
-            "failed": sum(bool(one.error) for one in results) + sum(one.failed for one in ignored),
+            "stripped": tally.done,
+            "failed": len(tally.failures) + sum(one.failed for one in ignored),
         },
-        "photos": [_photo(one, dry_run=dry_run) for one in results],
+        "photos": [],
         "ignored": [{"path": str(one.path), "reason": one.reason, "failed": one.failed} for one in ignored],
         "limits": LIMIT,
     }
+    before, place, after = json.dumps(document, indent=2).partition('"photos": [')  # what is before has no names in it
+    click.echo(before + place, nl=False)
+    for number, photo in enumerate(tally.photos()):
+        click.echo(("," if number else "") + "\n    " + photo, nl=False)
+    click.echo(("\n  " if tally.count else "") + after)
 
 
 def _photo(result: Stripped, *, dry_run: bool) -> dict[str, Any]:

@@ -122,6 +122,7 @@ class Album(Sink):
             )
         )
         files.write(job.target, data, overwrite=self._config.overwrite or replacing)
+        del self._admitted[job.target]  # after a failure, `failed` wants it
 
     def failed(self, job: Job, outcome: Outcome) -> None:  # noqa: ARG002 -- the reason may name a path
         """Enter that a photo failed; what an earlier run made of it stays, and stays known."""

@@ -31,7 +31,7 @@ def pick_devices(name: str = "auto") -> list[torch.device]:
         UsageError: there is no such device here.
     """
     first = pick_device(name)
-    if first.type != "cuda" or first.index is not None:
+    if first.type != "cuda" or ":" in name:
         return [first]
     return [first, *(torch.device("cuda", index) for index in range(1, torch.cuda.device_count()))]
 

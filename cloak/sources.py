@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from cloak.errors import UsageError
+from cloak.listing import Listing
 from cloak.names import shown
 
 SUFFIXES = frozenset(
@@ -42,7 +43,7 @@ class Ignored:
 class Found:
     """All there is to do, in a stable order."""
 
-    sources: tuple[Source, ...]
+    sources: Sequence[Source]
     ignored: tuple[Ignored, ...]
 
 
@@ -67,15 +68,22 @@ def find_photos(paths: Sequence[Path], *, output: Path | None = None) -> Found:
     if same := [path for path in folders if output and _real(path) == _real(output)]:
         raise UsageError(f"{shown(same[0])} is both input and output: originals are never changed, name another -o")
     walk = _Walk(output)
-    sources: dict[str, Source] = {}
+    rows: dict[str, tuple[str, str]] = {}
     for path in given:
         prefix = PurePath(_real(path).name) if len(folders) > 1 else PurePath()
         inside = walk.photos(path, prefix) if path.is_dir() else [Source(path, PurePath(path.name))]
         for source in inside:
-            sources.setdefault(os.path.abspath(source.path), source)  # noqa: PTH100 -- resolve() would follow links
-    if not sources and not any(item.failed for item in walk.ignored):
+            name = os.fspath(source.path)
+            # resolve() would follow links; where they are the same, one text serves as both
+            where = name if os.path.isabs(name) and ".." not in name else os.path.abspath(name)  # noqa: PTH100, PTH117
+            rows.setdefault(where, (name, os.fspath(source.relative)))
+    if not rows and not any(item.failed for item in walk.ignored):
         raise UsageError(f"no photos in {', '.join(map(shown, paths))}: nothing to do")
-    return Found(tuple(sources.values()), tuple(walk.ignored))
+    return Found(Listing(_source, rows.values()), tuple(walk.ignored))
+
+
+def _source(path: str, relative: str) -> Source:
+    return Source(Path(path), PurePath(relative))
 
 
 def _expand(pattern: Path) -> list[Path]:
@@ -97,7 +105,7 @@ class _Walk:
     def photos(self, folder: Path, relative: PurePath) -> Iterator[Source]:
         try:
             status = folder.stat()
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            names = sorted(os.listdir(folder))  # noqa: PTH208 -- names alone: there may be a million
         except OSError as error:
             self._ignore(folder, f"the folder cannot be read: {error.strerror}", failed=True)
             return
@@ -105,8 +113,8 @@ class _Walk:
             self._ignore(folder, "a link to a folder that was already visited")
             return
         self._visited.add((status.st_dev, status.st_ino))
-        for entry in entries:
-            path, below = folder / entry.name, relative / entry.name
+        for name in names:
+            path, below = folder / name, relative / name
             if not os.path.isdir(path):  # noqa: PTH112 -- pathlib raises where it may not look
                 yield from self._file(path, below)
             elif _real(path) == self._output:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cloak import files
 from cloak.container import Container
@@ -91,18 +92,21 @@ def strip_photos(jobs: Sequence[Job], config: StripConfig | None = None) -> Gene
         config: all settings.
     """
     config = config or StripConfig()
-    waiting = deque(jobs)
+    waiting, left = iter(jobs), len(jobs)
+    folders: set[Path] = set()
     ahead: deque[Future[Stripped]] = deque()
     pool = ThreadPoolExecutor(config.workers, thread_name_prefix="cloak")
     try:
-        while waiting or ahead:
-            while waiting and len(ahead) < 4 * config.workers:
-                ahead.append(pool.submit(_strip, waiting.popleft(), config))
+        while left or ahead:
+            while left and len(ahead) < 4 * config.workers:
+                left, job = left - 1, next(waiting)
+                folders.add(job.target.parent)
+                ahead.append(pool.submit(_strip, job, config))
             yield ahead.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
         if not config.dry_run:
-            for folder in {job.target.parent for job in jobs}:
+            for folder in folders:
                 files.sync_folder(folder)
 
 

@@ -6,11 +6,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
+from hashlib import blake2b
 from itertools import count
 from pathlib import Path, PurePath
 
 from cloak.container import Container
 from cloak.errors import OutputError, UsageError
+from cloak.listing import Listing
 from cloak.names import NamePolicy, shown
 from cloak.sources import Source
 
@@ -59,7 +62,7 @@ def plan(
     *,
     names: NamePolicy = NamePolicy.KEEP,
     container: Container | Sequence[Container | None] | None = None,
-) -> tuple[Job, ...]:
+) -> Sequence[Job]:
     """Give every source a target of its own, the same ones in every run unless names are random.
 
     A source keeps its place and its name; its suffix changes with the container. Where two would get the same name
@@ -85,9 +88,14 @@ def plan(
         targets: Iterable[PurePath] = [PurePath(secrets.token_hex(8) + ending) for ending in endings]
     else:
         targets = _unique(sources, containers)
-    jobs = [Job(s.path, output / name) for s, name in zip(sources, targets, strict=True)]
+    names_of = ((os.fspath(s.path), os.fspath(name)) for s, name in zip(sources, targets, strict=True))
+    jobs = Listing(partial(_job, output), names_of)
     _refuse_sources(jobs)
-    return tuple(jobs)
+    return jobs
+
+
+def _job(output: Path, source: str, name: str) -> Job:
+    return Job(Path(source), output / name)
 
 
 def single(source: Path, target: Path) -> Job:
@@ -113,8 +121,10 @@ def _unique(sources: Sequence[Source], containers: Sequence[Container | None]) -
     keeping = [
         kind is None or s.relative.suffix.lower() in SUFFIXES[kind] for s, kind in zip(sources, containers, strict=True)
     ]
-    reserved = {_key(s.relative) for s, keeps in zip(sources, keeping, strict=True) if keeps}
-    taken: set[str] = set()
+    reserved: set[int] = set()
+    if not all(keeping):
+        reserved = {_key(s.relative) for s, keeps in zip(sources, keeping, strict=True) if keeps}
+    taken: set[int] = set()
     for source, keeps, kind in zip(sources, keeping, containers, strict=True):
         for name in _options(source.relative, None if keeps else _suffix(source.relative, kind)):
             key = _key(name)
@@ -134,13 +144,16 @@ def _options(name: PurePath, suffix: str | None) -> Iterator[PurePath]:
         yield name.with_name(f"{name.stem}-{number}{name.suffix}")
 
 
-def _key(name: PurePath) -> str:
-    return unicodedata.normalize("NFC", os.fspath(name)).casefold()
+def _key(name: PurePath) -> int:
+    """Return a number for names that are the same to some file system; two others that share one get unlike names."""
+    text = unicodedata.normalize("NFC", os.fspath(name)).casefold()
+    return int.from_bytes(blake2b(os.fsencode(text), digest_size=8).digest(), "big")
 
 
 def _refuse_sources(jobs: Sequence[Job]) -> None:
-    originals = {identity for job in jobs if (identity := _identity(job.source))}
-    for job in jobs:
+    there = {identity for job in jobs if (identity := _identity(job.target))}
+    originals = {identity for job in jobs if there and (identity := _identity(job.source)) in there}
+    for job in jobs if originals else ():
         if _identity(job.target) in originals:
             raise UsageError(
                 f"{shown(job.target)} is one of the originals, and originals are never changed: "
