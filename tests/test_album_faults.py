@@ -51,7 +51,7 @@ def _killed(photos: Path, out: Path, chance: random.Random) -> bool:
     with subprocess.Popen([sys.executable, RUN, photos, out], stderr=subprocess.PIPE) as process:
         while process.poll() is None:
             if out.exists() and sum(1 for path in out.rglob("*.*") if path.name not in OURS) > before:
-                time.sleep(chance.uniform(0, 0.25))
+                time.sleep(chance.uniform(0, min(0.25, 2 / KILLS)))  # not longer: it would be done too soon
                 process.send_signal(signal.SIGKILL)
                 return process.wait() == -signal.SIGKILL
             time.sleep(0.002)

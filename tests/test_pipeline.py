@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,7 @@ def cloaker() -> Cloaker:
     return Cloaker(CONFIG)
 
 
-def _jobs(folder: Path, out: Path) -> tuple[Job, ...]:
+def _jobs(folder: Path, out: Path) -> Sequence[Job]:
     return plan(find_photos([folder], output=out).sources, out)
 
 
