@@ -91,6 +91,11 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
+    cause = error.__cause__  # FastAPI wraps whatever is raised while it reads a body
+    if isinstance(cause, RefusedError):
+        return _refused(cause)
+    if isinstance(cause, GoneClient):
+        return await _on_gone(request, cause)
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if status == 405:
