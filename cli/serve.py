@@ -1,6 +1,7 @@
 """`cloak serve`: the page and the HTTP API."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 from cloak.cli.sizes import Amount, Time
 from cloak.errors import MissingExtraError, UsageError
 
+_DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 TOKEN = "CLOAK_SERVE_TOKEN"  # noqa: S105 -- the name of a variable
 
 
@@ -105,9 +107,7 @@ def _serve(
 def _tell(address: str, *, browser: bool) -> None:
     """Say where the page is, and open it where somebody sits."""
     click.echo(address)
-    if browser and (
-        os.name == "nt" or os.uname().sysname == "Darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)
-    ):
+    if browser and (os.name == "nt" or sys.platform == "darwin" or any(map(os.environ.get, _DISPLAYS))):
         import webbrowser  # noqa: PLC0415 -- starts programs when it is loaded
 
         webbrowser.open(address)

@@ -11,8 +11,7 @@ from .served import Served, served
 @pytest.fixture(scope="session")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A real server whose search for a cloak is short, for all tests that change none of its settings."""
-    home = tmp_path_factory.mktemp("quick")
-    with served(home / "log", "-v", command=QUICK, CLOAK_HOME=str(home / "cloak")) as server:
+    with served(tmp_path_factory.mktemp("quick") / "log", "-v", command=QUICK) as server:
         yield server
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cloak.image import inspect
+from cloak.models import cache
 from cloak.upload.ledger import Ledger, State
 
 from .browser import QUICK
@@ -17,7 +18,10 @@ PHONE = (Path(__file__).parents[2] / "examples" / "phone.jpg").read_bytes()
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
+    """A user folder of its own, with the networks that are there already."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "models").symlink_to(cache.folder(), target_is_directory=True)
+    return home
 
 
 @pytest.fixture(scope="module")
