@@ -107,6 +107,24 @@ def test_ctrl_c_finishes_what_it_began_and_the_same_command_goes_on(paint, tmp_p
 
 
 @posix
+def test_of_two_commands_at_once_on_a_folder_one_is_refused_and_the_other_does_all(paint, tmp_path):
+    for number in range(200):
+        paint(tmp_path / "in" / f"{number:03}.png", width=400, height=300)
+    out = tmp_path / "out"
+    command = [sys.executable, "-u", "-m", "cloak.cli.main", "protect", tmp_path / "in", "-o", out, "--faces", "none"]
+    with subprocess.Popen([*command, "-v"], stdout=subprocess.PIPE, text=True) as first:
+        first.stdout.readline()
+        first.send_signal(signal.SIGSTOP)  # or it may be done before the second begins
+        second = subprocess.run(command, capture_output=True, text=True, check=False)
+        first.send_signal(signal.SIGCONT)
+        rest, _ = first.communicate()
+    assert (second.returncode, "another run is at work" in second.stderr) == (1, True)
+    assert first.returncode == 0
+    assert "200 stripped only" in rest
+    assert len(look(out).done) == 200
+
+
+@posix
 def test_a_second_ctrl_c_leaves_at_once_and_no_half_file(paint, tmp_path):
     for number in range(100):
         paint(tmp_path / "in" / f"{number:03}.png", width=900, height=900)
