@@ -19,6 +19,10 @@ from cloak.cli.main import main
 # neither `cloak.models` nor `cloak.cli`.
 os.environ["PYTHONSAFEPATH"] = "1"
 
+# No test asks the keyring of whoever runs it, and none gets one of those that other tests make (`keyrings.py`, broken
+# ones among them) because keyring chose it by itself.
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+
 # The same examples everywhere: a check says the same of the same code. HYPOTHESIS=random looks for new ones.
 settings.register_profile("same", derandomize=True)
 settings.register_profile("random")
