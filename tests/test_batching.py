@@ -157,13 +157,13 @@ def test_a_lack_of_memory_is_told_from_other_errors(shortage):
         torch.ones(2) + torch.ones(3)
 
 
-def test_one_face_that_does_not_fit_is_said_to_be_too_large(monkeypatch, cloaker, faces):
+def test_one_face_that_does_not_fit_is_said_to_be_too_large(monkeypatch, faces):
     def full(*_):
         raise torch.OutOfMemoryError("out of memory")
 
     monkeypatch.setattr(module, "attack", full)
     with pytest.raises(TooLargeError, match="--device cpu"):
-        cloaker.search(faces)
+        Cloaker(ProtectConfig(device="cpu")).search(faces)  # one of its own: from now on it tries one face at a time
 
 
 def test_a_search_ends_at_its_next_step_when_it_is_told_to(cloaker, faces):
@@ -172,7 +172,8 @@ def test_a_search_ends_at_its_next_step_when_it_is_told_to(cloaker, faces):
     with pytest.raises(StoppedError):
         cloaker.search(faces, stop=stop)
     stop.clear()
-    assert torch.equal(cloaker.search(faces, stop=stop), cloaker.search(faces))
+    # Gradients of convolutions on several threads may differ in their last bit from call to call.
+    torch.testing.assert_close(cloaker.search(faces, stop=stop), cloaker.search(faces), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 8, 13, 64])

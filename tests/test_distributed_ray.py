@@ -248,9 +248,12 @@ def test_without_an_address_a_cluster_is_started_and_nothing_of_it_is_left(paint
     paint(tmp_path / "in" / "one.png")
     mark = tmp_path.name
     environment = {**os.environ, "CLOAK_TEST_CLUSTER": mark}
-    command = [*COMMAND, tmp_path / "in", "-o", tmp_path / "out", "--engine", "ray"]
+    # Beside the photos lies what Python would import for NumPy and for us, if it looked there.
+    for name in ("numpy", "cloak"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('code of a stranger was run')\n")
+    command = [*COMMAND, "in", "-o", "out", "--engine", "ray"]
     before = set(Path("/tmp").glob("cloak-ray-*"))  # noqa: S108
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert _content(tmp_path / "out").keys() == {"one.png"}
     assert set(Path("/tmp").glob("cloak-ray-*")) <= before  # noqa: S108

@@ -1,5 +1,6 @@
 """Connect to Ray, or start it, quietly and for nobody else."""
 
+import contextlib
 import logging
 import os
 import secrets
@@ -56,9 +57,9 @@ def cluster(address: str | None, config: ProtectConfig) -> Iterator[None]:
     options: dict[str, Any] = {"address": address or "local", "log_to_driver": False, "logging_level": "ERROR"}
     handler = signal.getsignal(signal.SIGTERM)
     with ExitStack() as stack:
+        folder = tempfile.mkdtemp(prefix="cloak-ray-", dir="/tmp" if os.name == "posix" else None)  # noqa: S108 -- sockets need short names
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         if not address:
-            folder = tempfile.mkdtemp(prefix="cloak-ray-", dir="/tmp" if os.name == "posix" else None)  # noqa: S108 -- sockets need short names
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
             every = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
             count = config.jobs or every
             options |= {"num_cpus": count, "object_store_memory": STORE, "include_dashboard": False}
@@ -72,7 +73,8 @@ def cluster(address: str | None, config: ProtectConfig) -> Iterator[None]:
         # Ray prints what befalls its workers to stdout, where results belong; nothing public turns that off.
         ray._private.worker.listen_error_messages = lambda *_, **__: None
         try:
-            with _silence():
+            # Workers import from the folder that Ray is started in, before what is installed: never from one with photos.
+            with _silence(), contextlib.chdir(folder):
                 ray.init(**options)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             raise CloakError(f"no cluster at {address or 'this machine'}: {error}") from error

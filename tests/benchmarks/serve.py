@@ -222,7 +222,8 @@ def summary(tally: Tally, ran: float) -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """Where this was measured."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True).stdout
+    command = ["git", "rev-parse", "--short", "HEAD"]  # says nothing outside a repository
+    commit = subprocess.run(command, check=False, capture_output=True, text=True).stdout
     packages = ("photo-cloak", "fastapi", "starlette", "uvicorn", "torch", "pillow")
     cores = Path("/proc/cpuinfo").read_text().count("processor\t") if sys.platform == "linux" else None
     return {
@@ -230,7 +231,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "cores": cores,
         "versions": {name: version(name) for name in packages},
-        "commit": commit.strip(),
+        "commit": commit.strip() or None,
         "load_before": [round(value, 2) for value in os.getloadavg()],
     }
 
