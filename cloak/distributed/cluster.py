@@ -73,7 +73,7 @@ def cluster(address: str | None, config: ProtectConfig) -> Iterator[None]:
         # Ray prints what befalls its workers to stdout, where results belong; nothing public turns that off.
         ray._private.worker.listen_error_messages = lambda *_, **__: None
         try:
-            # Workers import from the folder that Ray is started in, before what is installed: never from one with photos.
+            # Workers import from the folder that Ray is started in first of all: it must not be one with photos.
             with _silence(), contextlib.chdir(folder):
                 ray.init(**options)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:

@@ -160,6 +160,7 @@ class Destination(Protocol):
 
         Raises:
             UploadError: it cannot be used, or not for this.
+            TransferError: the first look failed; it is done again after a TransientError.
         """
         ...
 

@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cloak.errors import AudienceError, CloakError, PhotoError, TransientError, UploadError, UsageError
+from cloak.errors import (
+    AudienceError,
+    CloakError,
+    PhotoError,
+    TransferError,
+    TransientError,
+    UploadError,
+    UsageError,
+)
 from cloak.files import read
 from cloak.upload import runs
 from cloak.upload.backoff import Backoff
@@ -21,6 +29,10 @@ LATE = timedelta(hours=1)
 
 SKEW = timedelta(minutes=5)
 """How much a server's clock may differ from ours before that is worth a word."""
+
+
+FIRST_LOOK = Backoff(attempts=3)
+"""A server that is busy gets its time; a mistyped address is not waited for long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +75,26 @@ class Sent:
     notes: tuple[str, ...] = ()
 
 
-def check(destination: Destination, wish: Wish, name: str) -> None:
+def check(destination: Destination, wish: Wish, name: str, backoff: Backoff = FIRST_LOOK) -> None:
     """Refuse before any work what cannot be done.
+
+    Args:
+        destination: which.
+        wish: what will be asked for.
+        name: what the user calls the destination.
+        backoff: how often to try where it is busy, or not to be reached.
 
     Raises:
         UsageError, AudienceError: see `check_wish`.
         UploadError: the destination cannot be used.
     """
     check_wish(destination, wish, name)
-    destination.check(wish)
+    try:
+        backoff.call(lambda: destination.check(wish))
+    except TransientError as error:
+        raise UploadError(f"{error}: try again later, or check the address and the network") from error
+    except TransferError as error:
+        raise UploadError(f"{error}: check the address and the network") from error
 
 
 def check_wish(destination: Destination, wish: Wish, name: str) -> None:

@@ -82,7 +82,7 @@ class Uploading:
         try:
             wish = self._wish()
             with closing(self._place.open()) as destination:
-                BACKOFF.call(lambda: check(destination, wish, self._place.name))
+                check(destination, wish, self._place.name, BACKOFF)
                 for done in self._each(photos, destination, wish, stop):
                     told.add(done.outcome.source)
                     yield done

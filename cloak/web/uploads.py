@@ -15,6 +15,7 @@ from typing import Any
 
 from cloak.errors import CloakError
 from cloak.upload import runs, settings
+from cloak.upload.backoff import Backoff
 from cloak.upload.destination import Audience, Destination, Wish
 from cloak.upload.destinations import load
 from cloak.upload.expiry import expiry
@@ -23,6 +24,9 @@ from cloak.upload.purge import recover
 from cloak.upload.send import Parcel, Sent, check, deliver
 from cloak.web.errors import place as place_of
 from cloak.web.protectors import RefusedError
+
+BACKOFF = Backoff(attempts=2, most=2.0, patience=5.0)
+"""For the first look at a destination: a client waits for the answer."""
 
 LOG = logging.getLogger("cloak.web")
 
@@ -106,7 +110,7 @@ class Uploads:
             wish = Wish(audience=audience, expires=expiry(expires or place.expires), album=album)
             destination = place.open()
             try:
-                check(destination, wish, place.name)
+                check(destination, wish, place.name, BACKOFF)
             except BaseException:
                 destination.close()
                 raise

@@ -3,13 +3,13 @@
     python tests/benchmarks/cluster.py cluster.json
 
 Every run is a process of its own, against a cluster that is up; each is done with few photos and with more, and the
-rate is that of those in between: so what a start costs is told apart. The attack is short, which makes all that is not
+rate is that of those in between: so what a start costs is told apart. What is compared is run in turn, several times,
+since the speed of a machine changes within minutes. The attack is short, which makes all that is not
 the attack look larger than it is to users. Photos have one face, or none. Beside time by the clock there is that of the
 processors, of all processes of a run and its cluster: on a machine that others use, the second says more.
 """
 
 import argparse
-import fcntl
 import json
 import os
 import platform
@@ -18,6 +18,7 @@ import secrets
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -49,24 +50,32 @@ def main() -> None:
     """Measure, and write the results."""
     parser = argparse.ArgumentParser()
     parser.add_argument("output", type=Path)
-    parser.add_argument("--lock", type=Path, help="file to lock while it measures, where others share the machine")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         print(json.dumps(child(options.output, **json.loads(options.child))))
         return
-    results: dict[str, Any] = {"machine": machine(), "attack_steps": STEPS, "batch": BATCH}
-    with tempfile.TemporaryDirectory() as name:
-        for part in (plainly, on_two, side_by_side, on_one):
-            with held(options.lock):
-                results |= part(Path(name))
+    # Whoever has the token may use the clusters: nobody else has it.
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    results: dict[str, Any] = {"machine": machine(), "attack_steps": STEPS, "batch": BATCH, "rounds": []}
+    with tempfile.TemporaryDirectory() as name, cluster(2) as two, cluster(1) as one:
+        small = album(Path(name), 0, BARE[0])
+        own, plain = (run(small, faces=False, jobs=2, address=address)[0] for address in ("", None))
+        results["cluster of its own"] = {"photos": BARE[0], "seconds": round(own, 1), "plain_seconds": round(plain, 1)}
+        for _ in range(options.rounds):
+            results["rounds"].append(
+                {
+                    PLAIN: measured(Path(name), 1, jobs=2),
+                    WHOLE: measured(Path(name), 1, jobs=2, address=two),
+                    TWO: measured(Path(name), 1, jobs=1, address=two),
+                    ONE: measured(Path(name), 1, jobs=1, address=one),
+                    BARE_PLAIN: measured(Path(name), 0, jobs=2),
+                    BARE_RAY: measured(Path(name), 0, jobs=2, address=two),
+                }
+            )
+            results |= {ratio: compared(results["rounds"], *pair) for ratio, pair in RATIOS.items()}
             options.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    told = {title: each for title, each in results.items() if isinstance(each, dict)}
-    for ratio, (title, base) in RATIOS.items():
-        rate = told[title]["photos_per_second"] / told[base]["photos_per_second"]
-        cost = told[base]["processor_seconds_per_photo"] / told[title]["processor_seconds_per_photo"]
-        results[ratio] = {"by_the_clock": round(rate, 3), "by_processor_time": round(cost, 3)}
-    options.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
 MARK = "CLOAK_BENCHMARK_CLUSTER"
@@ -80,36 +89,15 @@ RATIOS = {
 }
 
 
-def plainly(folder: Path) -> dict[str, Any]:
-    """The plain engine; and a cluster that is started for one run, beside it."""
-    small = album(folder, 0, BARE[0])
-    own, plain = (run(small, faces=False, jobs=2, address=address)[0] for address in ("", None))
+def compared(rounds: list[dict[str, Any]], one: str, base: str) -> dict[str, Any]:
+    """Return how fast one is as a multiple of another, by round, and what it takes of the processors."""
+    rates = [each[one]["photos_per_second"] / each[base]["photos_per_second"] for each in rounds]
+    costs = [each[base]["processor_seconds_per_photo"] / each[one]["processor_seconds_per_photo"] for each in rounds]
     return {
-        PLAIN: measured(folder, 1, jobs=2),
-        BARE_PLAIN: measured(folder, 0, jobs=2),
-        "cluster of its own": {"photos": BARE[0], "seconds": round(own, 1), "plain_seconds": round(plain, 1)},
+        "by_the_clock": round(statistics.median(rates), 3),
+        "by_the_clock_each_round": [round(each, 3) for each in rates],
+        "by_processor_time": round(statistics.median(costs), 3),
     }
-
-
-def on_two(folder: Path) -> dict[str, Any]:
-    """One worker that has both processors."""
-    with cluster(2) as address:
-        return {
-            WHOLE: measured(folder, 1, jobs=2, address=address),
-            BARE_RAY: measured(folder, 0, jobs=2, address=address),
-        }
-
-
-def side_by_side(folder: Path) -> dict[str, Any]:
-    """Two workers with one processor each."""
-    with cluster(2) as address:
-        return {TWO: measured(folder, 1, jobs=1, address=address)}
-
-
-def on_one(folder: Path) -> dict[str, Any]:
-    """One worker with one processor."""
-    with cluster(1) as address:
-        return {ONE: measured(folder, 1, jobs=1, address=address)}
 
 
 def measured(folder: Path, faces: int, **how: Any) -> dict[str, Any]:
@@ -123,10 +111,7 @@ def measured(folder: Path, faces: int, **how: Any) -> dict[str, Any]:
         "seconds": [round(each[0], 1) for each in runs],
         "processor_seconds": [round(each[1], 1) for each in runs],
         "photos_per_second": round(rate, 3),
-        "processor_seconds_per_photo": round(cost, 3),
-        "start_seconds": round(runs[0][0] - counts[0] / rate, 1),
-        "start_processor_seconds": round(runs[0][1] - counts[0] * cost, 1),
-        "load_after": round(os.getloadavg()[0], 1),
+        "processor_seconds_per_photo": round(cost, 4),
     }
 
 
@@ -139,15 +124,6 @@ def spent() -> float:
             if MARK.encode() in (folder / "environ").read_bytes() and folder.name != str(os.getpid()):
                 ticks += sum(map(int, (folder / "stat").read_text().rpartition(")")[2].split()[11:15]))
     return usage.ru_utime + usage.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def held(lock: Path | None) -> Iterator[None]:
-    """Have the machine for oneself, if everybody keeps to it."""
-    with (lock or Path(os.devnull)).open() as file:
-        if lock:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def album(folder: Path, faces: int, count: int) -> Path:
@@ -170,8 +146,7 @@ def run(photos: Path, **how: Any) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-P", __file__, out, "--child", json.dumps({"photos": str(photos), **how})]
         before = spent()
-        environment = {name: value for name, value in os.environ.items() if name != MARK}
-        answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=600, env=environment)
+        answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=600)
         return float(json.loads(answer.stdout)["seconds"]), spent() - before
 
 
@@ -206,17 +181,12 @@ def cluster(processors: int) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("", 0))
         port = probe.getsockname()[1]
-    os.environ |= {
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        MARK: "1",
-    }
     home = Path(f"/tmp/cloak-bench-{port}")  # noqa: S108 -- sockets need short names
     command = f"""{Path(sys.executable).with_name("ray")} start --head --block --port={port} --num-cpus={processors}
         --include-dashboard=false --object-store-memory=200000000 --temp-dir={home}"""
     with tempfile.NamedTemporaryFile() as log:
-        process = subprocess.Popen(command.split(), stdout=log, stderr=log, start_new_session=True)
+        environment = {**os.environ, MARK: "1"}
+        process = subprocess.Popen(command.split(), stdout=log, stderr=log, start_new_session=True, env=environment)
         try:
             end = time.monotonic() + 60
             while b"Ray runtime started" not in Path(log.name).read_bytes():
@@ -226,10 +196,12 @@ def cluster(processors: int) -> Iterator[str]:
             yield f"127.0.0.1:{port}"
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(15)
+            with suppress(ProcessLookupError):  # some of Ray's processes do not heed the first
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
             shutil.rmtree(home, ignore_errors=True)
-            for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", MARK):
-                del os.environ[name]
 
 
 def machine() -> dict[str, Any]:

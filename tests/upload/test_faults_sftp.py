@@ -132,7 +132,7 @@ def test_nobody_there_is_worth_another_try(server):
     made = connect(server, port=str(free_port()))
     with pytest.raises(TransientError, match="the connection failed"):
         made.put(item(), Wish())
-    with pytest.raises(UploadError, match="check host, folder and network"):
+    with pytest.raises(TransientError, match="the connection failed"):
         made.check(Wish())
 
 

@@ -55,17 +55,12 @@ class Immich:
         """See that the server is of a version that is known, and the key good for what is to be done."""
         if wish.audience not in self.AUDIENCES:
             raise AudienceError(f"immich has no audience {wish.audience}: it has {', '.join(self.AUDIENCES)}")
-        try:
-            major, minor = self._server.version
-            if major not in {2, 3}:
-                raise UploadError(
-                    f"{self._server.address} runs Immich {major}.{minor}: versions 2 and 3 are known here"
-                )
-            self._server.named(secrets.token_hex(16))
-            if wish.album:
-                self._album(wish.album)
-        except TransferError as error:
-            raise UploadError(f"{error}: check the address and the network") from error
+        major, minor = self._server.version
+        if major not in {2, 3}:
+            raise UploadError(f"{self._server.address} runs Immich {major}.{minor}: versions 2 and 3 are known here")
+        self._server.named(secrets.token_hex(16))
+        if wish.album:
+            self._album(wish.album)
 
     def put(self, item: Item, wish: Wish) -> Placed:
         """Upload one picture and, if one is wished, make a link to it; both are read back."""

@@ -64,10 +64,7 @@ class Mastodon:
         self._visibility(wish)
         if wish.album:
             raise UploadError(f"{self.KIND} has no albums: leave out --album, whose name would be in the post")
-        try:
-            self._account.check()
-        except TransferError as error:
-            raise UploadError(f"{error}: check the address and the network") from error
+        self._account.check()
 
     def put(self, item: Item, wish: Wish) -> Placed:
         """Post one photo, and delete it again if more people see it than wished."""

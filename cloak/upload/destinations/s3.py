@@ -89,8 +89,6 @@ class S3:
                 f"{error}; it has to allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject, or nobody "
                 "can see that a photo is gone"
             ) from error
-        except TransferError as error:
-            raise UploadError(f"{error}: check the endpoint and the network") from error
         if public and wish.audience is not Audience.PUBLIC:
             raise AudienceError(
                 f"everybody can read what is in bucket {self._bucket.name}, by its policy: take that off, choose "

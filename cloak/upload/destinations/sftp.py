@@ -13,7 +13,6 @@ from cloak.errors import (
     MissingExtraError,
     TransferError,
     TransientError,
-    UploadError,
 )
 from cloak.upload.counting import BLOCK
 from cloak.upload.credentials import Credentials
@@ -90,14 +89,11 @@ class Sftp:
     def check(self, wish: Wish) -> None:
         """Sign in, make the folder, put a file of no meaning into it, see who may read that, and delete it."""
         probe = f"{self._root}/.{secrets.token_hex(16)}.part"
-        try:
-            with self._session("write") as sftp:
-                self._make(sftp, self._root, wish)
-                self._write(sftp, probe, b"cloak", wish)
-                audience = _audience(sftp.lstat(probe).st_mode)
-                sftp.remove(probe)
-        except TransferError as error:
-            raise UploadError(f"{error}: check host, folder and network") from error
+        with self._session("write") as sftp:
+            self._make(sftp, self._root, wish)
+            self._write(sftp, probe, b"cloak", wish)
+            audience = _audience(sftp.lstat(probe).st_mode)
+            sftp.remove(probe)
         self._refuse_wider(audience, wish, "nothing was uploaded")
 
     def put(self, item: Item, wish: Wish) -> Placed:

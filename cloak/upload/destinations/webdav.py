@@ -13,7 +13,6 @@ from cloak.errors import (
     MissingExtraError,
     TransferError,
     TransientError,
-    UploadError,
 )
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
@@ -69,13 +68,10 @@ class WebDav:
     def try_out(self, wish: Wish) -> str:
         """Do what `check` does, and return the name of the file that was there for a moment."""
         probe = f"{secrets.token_hex(16)}.jpg"
-        try:
-            self._make("")
-            self._dav.put(probe, probe.encode(), "image/jpeg", {})
-            audience = self._audience(probe)
-            self._dav.delete(probe)
-        except TransferError as error:
-            raise UploadError(f"{error}: check the address and the network") from error
+        self._make("")
+        self._dav.put(probe, probe.encode(), "image/jpeg", {})
+        audience = self._audience(probe)
+        self._dav.delete(probe)
         self._refuse_wider(audience, wish, "nothing was uploaded")
         return probe
 
