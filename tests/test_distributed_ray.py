@@ -204,7 +204,6 @@ def test_the_command_says_what_the_plain_one_says_and_names_stay_out_of_the_logs
     assert not [path for path in logs if name.encode() in path.read_bytes()]
 
 
-@pytest.mark.xfail(reason="after Ctrl-C, a late thread of Ray Data warns, and may connect once more", strict=False)
 def test_ctrl_c_stops_in_good_order_and_the_same_command_goes_on(there, paint, tmp_path):
     for number in range(300):
         paint(tmp_path / "in" / f"{number:03}.png", width=500, height=400)

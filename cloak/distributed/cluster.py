@@ -18,6 +18,7 @@ from cloak.errors import CloakError, UsageError
 
 # Read when Ray is imported. Nothing phones home, and what Ray says to itself is not for users, unless they ask for it.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # a thread that comes late must not start a cluster of its own
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of Ray about itself

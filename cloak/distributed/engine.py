@@ -194,17 +194,20 @@ class _Actor:
 def _outcomes(dataset: Any, clerk: Any, stop: threading.Event) -> Iterator[tuple[int, Outcome]]:  # noqa: ANN401
     """Yield what is done until all is, or until everybody has stopped."""
     ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+    leaving = threading.Event()
 
     def run() -> None:
         try:
             for _ in dataset.iter_batches(batch_size=None):
-                pass
+                if leaving.is_set():
+                    break
         except BaseException as error:  # raised again below
             ended.put(error)
         else:
             ended.put(None)
 
-    threading.Thread(target=run, name="cloak-ray", daemon=True).start()
+    runner = threading.Thread(target=run, name="cloak-ray", daemon=True)
+    runner.start()
     deadline: float | None = None
     while True:
         over, error = False, None
@@ -224,4 +227,6 @@ def _outcomes(dataset: Any, clerk: Any, stop: threading.Event) -> Iterator[tuple
             deadline = time.monotonic() + _PATIENCE
         elif deadline and (not call(clerk, "busy") or time.monotonic() > deadline):
             yield from call(clerk, "collect").items()
+            leaving.set()
+            runner.join(10)  # it would be at a loss when Ray is gone
             return

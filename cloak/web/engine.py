@@ -21,6 +21,7 @@ from cloak.web.calls import Bounded, Caller
 from cloak.web.errors import busy, of_photo, stopping
 from cloak.web.settings import Settings
 from cloak.web.tasks import How, Task
+from cloak.web.trim import Trim
 from cloak.web.verdicts import document
 
 SECONDS_A_FACE = 8.0
@@ -46,12 +47,14 @@ class Engine:
         self._look = ThreadPoolExecutor(2, "cloak-faces", torch.set_num_threads, (1,))
         self._faces = self._caller("cloak-engine")
         self._quick = self._caller("cloak-quick")
+        self._trim = Trim()
         self._loader = threading.Thread(target=self._load, name="cloak-load", daemon=True)
 
     def start(self) -> None:
         """Load the networks and begin to work, in other threads."""
         self.decoder.start()
         self._loader.start()
+        self._trim.start()
 
     @property
     def waiting(self) -> int:
@@ -125,6 +128,7 @@ class Engine:
             each.end()
         self._look.shutdown(cancel_futures=True)
         self.decoder.close()
+        self._trim.end()
 
     def _load(self) -> None:
         try:
