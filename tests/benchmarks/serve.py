@@ -222,7 +222,8 @@ def summary(tally: Tally, ran: float) -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """Where this was measured."""
-    command = ["git", "rev-parse", "--short", "HEAD"]  # says nothing outside a repository
+    # It says nothing outside a repository.
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(command, check=False, capture_output=True, text=True).stdout
     packages = ("photo-cloak", "fastapi", "starlette", "uvicorn", "torch", "pillow")
     cores = Path("/proc/cpuinfo").read_text().count("processor\t") if sys.platform == "linux" else None
@@ -232,7 +233,7 @@ def machine() -> dict[str, Any]:
         "cores": cores,
         "versions": {name: version(name) for name in packages},
         "commit": commit.strip() or None,
-        "load_before": [round(value, 2) for value in os.getloadavg()],
+        "load_after": [round(value, 2) for value in os.getloadavg()],
     }
 
 
