@@ -24,7 +24,7 @@ _PALETTE, _JPEG, _MASK = 3, 7, 4
 def scan(data: Buffer) -> None:
     """Check a TIFF file: pages of structural tags, strips that hold the pictures exactly, no byte without a use.
 
-    Out of its sight: what follows the last pixel of a strip that is coded as by a fax.
+    Out of its sight: rows behind the last one in a strip that is coded as by a fax, before the code that ends it.
 
     Raises:
         ResidueError: anything else is in it.

@@ -1,6 +1,7 @@
 """What the strips and tiles of a TIFF page may hold: the picture, to its last byte, and nothing behind it."""
 
 import lzma
+import re
 import zlib
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from cloak.image.scan.lzw import ends_with
 from cloak.image.structure import Directory, StructureError
 
 _RAW, _LZW, _JPEG_OLD, _JPEG, _PACKBITS, _XZ = 1, 5, 6, 7, 32773, 34925
-_FAX = frozenset({2, 3, 4, 32771})
+_GROUP4 = 4
 _DEFLATE = frozenset({8, 32946})
 _FILES: dict[int, Callable[[Buffer], None]] = {_JPEG_OLD: jpeg.scan, _JPEG: jpeg.scan, 50001: webp.scan}
 _TABLES = {0xDB: "quantisation", 0xC4: "Huffman", 0xDD: "restart"}
@@ -58,8 +59,14 @@ def check_strips(data: Buffer, page: Directory, found: _Strips) -> None:
         StructureError: one cannot be followed.
     """
     compression = (page.integers(259) or (_RAW,))[0]
+    group4 = _GROUP4_ENDS[_one(page, 266, 1) == 2]
     for (start, end), sizes in found.items():
-        if not _fits(data, start, end, compression, sizes):
+        if compression == _GROUP4:
+            last = group4.search(data, start, end)
+            fits = last is not None and last.end() == end
+        else:
+            fits = _fits(data, start, end, compression, sizes)
+        if not fits:
             raise ResidueError(f"TIFF: the strip at offset {start} does not end where the picture does")
 
 
@@ -118,7 +125,26 @@ def _fits(data: Buffer, start: int, end: int, compression: int, sizes: tuple[int
         return ends_with(data[start:end], 8, sizes[0], tiff=not (len(head) == 2 and head[0] == 0 and head[1] % 2))
     if compression == _PACKBITS:
         return _packed(data, start, end, sizes[0])
-    return compression in _FAX or (compression == _RAW and end - start == sizes[0])
+    return compression == _RAW and end - start == sizes[0]
+
+
+def _group4_end(*, mirrored: bool) -> re.Pattern[bytes]:
+    """What ends pixels that are coded as by a Group 4 fax (EOFB: twice eleven 0 and a 1), at any bit of a byte."""
+    found = []
+    for shift in range(8):
+        wanted, cared = 0x001001 << (8 - shift), 0xFFFFFF << (8 - shift)
+        text = b""
+        for place in (24, 16, 8, 0):
+            mask, value = cared >> place & 0xFF, wanted >> place & 0xFF
+            fitting = [each for each in range(256) if each & mask == value] if mask else []
+            if mirrored:
+                fitting = [sum((each >> bit & 1) << (7 - bit) for bit in range(8)) for each in fitting]
+            text += b"[%s]" % b"".join(b"\\x%02x" % each for each in fitting) if mask else b""
+        found.append(text)
+    return re.compile(b"|".join(found))
+
+
+_GROUP4_ENDS = {mirrored: _group4_end(mirrored=mirrored) for mirrored in (False, True)}
 
 
 def _inflated(data: Buffer, start: int, end: int, most: int) -> int:

@@ -1,7 +1,7 @@
 """The strips and tiles of a TIFF page: where each is, how many bytes of pixels it holds, and where these end.
 
-Source: TIFF 6.0, sections 3, 9, 13, 15, 21; Adobe, TIFF Technical Note 2 (JPEG); Pixel data that is coded as by a fax
-(compressions 2 to 4) is copied as it is.
+Source: TIFF 6.0, sections 3, 9, 11, 13, 15, 21; Adobe, TIFF Technical Note 2 (JPEG). Of the ways in which a fax codes
+pixels only Group 4 says where they end; the others are refused.
 """
 
 from collections.abc import Iterator
@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from cloak.errors import TooLargeError, UnsupportedPhotoError
 from cloak.image.strip import jpeg, webp
 from cloak.image.strip.base import Keep, Piece, Source, Span
+from cloak.image.strip.fax import group4
 from cloak.image.strip.lzw import Codes
 from cloak.image.strip.reader import Reader
 from cloak.image.strip.tiff_read import Directory, damaged
 from cloak.image.strip.tiff_unpack import Deflate, Xz, packbits
 
 RAW, LZW, JPEG_OLD, JPEG, DEFLATE, DEFLATE_OLD, PACKBITS, LZMA, WEBP = 1, 5, 6, 7, 8, 32946, 32773, 34925, 50001
-_FAX = frozenset({2, 3, 4, 32771})
-_KNOWN = _FAX | {RAW, LZW, JPEG_OLD, JPEG, DEFLATE, DEFLATE_OLD, PACKBITS, LZMA, WEBP}
+_GROUP4, _FAX = 4, frozenset({2, 3, 32771})
+_KNOWN = _FAX | {_GROUP4, RAW, LZW, JPEG_OLD, JPEG, DEFLATE, DEFLATE_OLD, PACKBITS, LZMA, WEBP}
 _PACKED = frozenset({DEFLATE, DEFLATE_OLD, LZMA})
 _FILES = {JPEG_OLD: jpeg.plan, JPEG: jpeg.plan, WEBP: webp.plan}
 """How pixels are coded that are a file of their own in each strip."""
@@ -42,6 +43,7 @@ class Layout:
         last_rows: of the last strip, which may end with the picture.
         bits: of a pixel, in each plane.
         block: pixels across and down that share their colour, and how many samples they have.
+        mirrored: the first pixel of a byte is in its lowest bit.
     """
 
     compression: int
@@ -53,6 +55,7 @@ class Layout:
     last_rows: int
     bits: tuple[int, ...]
     block: tuple[int, int, int] = (1, 1, 0)
+    mirrored: bool = False
 
     @property
     def count(self) -> int:
@@ -79,6 +82,10 @@ def layout(page: Directory) -> Layout:
     compression = page.integer(259, RAW)
     if compression not in _KNOWN:
         raise UnsupportedPhotoError(f"TIFF: pixels coded in a way (number {compression}) that is not known: {_INSTEAD}")
+    if compression in _FAX:
+        raise UnsupportedPhotoError(
+            f"TIFF: pixels coded as by a fax (number {compression}), which does not say where they end: {_INSTEAD}"
+        )
     width, height, samples = page.integer(256, 0), page.integer(257, 0), page.integer(277, 1)
     bits = page.integers(258) or (1,)
     if not (width > 0 and height > 0 and 0 < samples <= _MOST_SAMPLES and all(0 < each <= 64 for each in bits)):
@@ -100,7 +107,10 @@ def layout(page: Directory) -> Layout:
         if len(high) == 2 and set(high) <= {1, 2, 4}:
             block = (*high, high[0] * high[1] + 2)
             planes = bits[:1]
-    return Layout(compression, -(-width // wide), -(-height // rows), len(planes), wide, rows, last, planes, block)
+    return Layout(
+        compression, -(-width // wide), -(-height // rows), len(planes), wide, rows, last, planes, block,
+        mirrored=page.integer(266, 1) == 2,
+    )  # fmt: skip
 
 
 _INSTEAD = "save it with LZW or deflate compression first"
@@ -143,10 +153,13 @@ class Trimmer:
             return self._lzw(index, expected, offset, count)
         if laid.compression in _FILES:
             return self._file(laid.compression, offset, count)
-        if laid.compression in _FAX:
-            return (Span(offset, offset + count),)
         if laid.compression == PACKBITS:
             used = packbits(Reader(self.source, offset), expected, offset + count)
+        elif laid.compression == _GROUP4:
+            end = group4(_blocks(self.source, offset, count), mirrored=laid.mirrored)
+            if end is None:
+                raise UnsupportedPhotoError(f"TIFF: pixels coded as by a fax, without their end: {_INSTEAD}")
+            used = end
         else:
             used = self._unpacked(laid, index, offset, count)
         self.hidden |= used < count
