@@ -7,6 +7,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+from cloak.container import Container
 from cloak.decoding import _nameless, _started, _write
 from cloak.errors import CloakError, ResidueError, TooLargeError, UnreadablePhotoError, UnsupportedPhotoError
 
@@ -17,6 +18,9 @@ BYTES_PER_SECOND = 1_000_000
 """... and that much more for each second's worth of it."""
 
 _LINE = 1 << 10
+_TOLD = {"inspect": {"path", "container", "not_looked_for"}, "strip": {"removed", "container"}, "scan": set[str]()}
+"""What an answer has at the least, by what was asked for; or else it is an error."""
+
 _ERRORS = {kind.__name__: kind for kind in (ResidueError, TooLargeError, UnreadablePhotoError, UnsupportedPhotoError)}
 
 
@@ -46,7 +50,7 @@ class Readers:
         """Return what `cloak inspect --json` says of a photo.
 
         Raises:
-            PhotoError: it is no photo.
+            PhotoError: it is no photo; UnreadablePhotoError also if it took its reader down, or too long.
         """
         return self._ask(data, what="inspect", name=name)[0]
 
@@ -54,7 +58,7 @@ class Readers:
         """Return what was removed and the file without it, as `cloak strip` writes it.
 
         Raises:
-            PhotoError: it cannot be stripped.
+            PhotoError: it cannot be stripped; UnreadablePhotoError also if it took its reader down, or too long.
         """
         return self._ask(data, what="strip")
 
@@ -63,6 +67,7 @@ class Readers:
 
         Raises:
             ResidueError: it does.
+            UnreadablePhotoError: it took its reader down, or too long.
         """
         self._ask(data, what="scan")
 
@@ -126,8 +131,10 @@ class _Process:
         finally:
             timer.cancel()
         try:
-            return self._read(line, most=2 * len(data) + (64 << 20))
-        except (ValueError, TypeError) as error:
+            told, written = self._read(line, most=2 * len(data) + (64 << 20))
+            _fit(told, request["what"])
+            return told, written
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:  # whatever wrong JSON can lead to
             raise UnreadablePhotoError("it took its reader down, or too long: do not trust this file") from error
         finally:
             os.ftruncate(self._shared, 0)
@@ -149,6 +156,17 @@ class _Process:
         if not isinstance(told, dict):
             raise TypeError("no object")
         return told, _exactly(self._shared, size, text)
+
+
+def _fit(told: dict[str, Any], what: str) -> None:
+    """Raise ValueError where an answer is none to what was asked."""
+    if "error" in told:
+        if "message" not in told:
+            raise ValueError("an error without a message")
+    elif not told.keys() >= _TOLD[what]:
+        raise ValueError(f"no answer to {what}")
+    elif what == "strip":
+        Container(told["container"])
 
 
 def _checked(answered: tuple[dict[str, Any], bytes]) -> tuple[dict[str, Any], bytes]:

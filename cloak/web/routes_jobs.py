@@ -73,7 +73,7 @@ async def add(job: JobId, request: Request, server: TheServer) -> dict[str, obje
     name = names.received(request.headers.get("cloak-filename"))
     if len(found.photos) + found.coming >= server.settings.photos_per_job:
         raise RefusedError(
-            413, "too_large", f"a job has at most {server.settings.photos_per_job} photos: make another one"
+            413, "too_many_photos", f"a job has at most {server.settings.photos_per_job} photos: make another one"
         )
     found.coming += 1
     try:

@@ -22,7 +22,7 @@ class _Told(BaseModel):
 class Error(_Told):
     """Why a request was refused."""
 
-    error: str = Field(description="a code that stays the same", examples=["too_large"])
+    error: str = Field(description="a code that stays the same", examples=["too_large", "too_many_photos"])
     message: str = Field(description="what is wrong, the value, and what to do")
 
 
