@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+SYSTEM = ("chromium", "nginx", "caddy", "strace")
+"""Programs of the system without which tests of the page and its server are left out."""
+
 
 def program(relative: str) -> str:
     """Return where a program is; skip the test if none are installed, fail it if that one is not."""
