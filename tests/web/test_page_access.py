@@ -55,25 +55,47 @@ def test_enlarged_to_twice_the_size_nothing_scrolls_sideways(chromium, page_serv
 @pytest.mark.parametrize("language", LOCALES)
 def test_each_language_is_the_browser_s_and_complete(chromium, page_server, language, tmp_path):
     keys = json.loads((PAGE / "languages" / "en.json").read_text())
+    texts = json.loads((PAGE / "languages" / f"{language}.json").read_text())
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff no photo")
+    said = []
     with visiting(chromium, page_server, locale=LOCALES[language]) as visit:
-        page = visit.open()
+
+        def read(state: str) -> str:
+            while (closed := page.locator("details:not([open]) > summary:visible")).count():
+                closed.first.click()
+            heard = page.evaluate(
+                "[...document.querySelectorAll('[aria-label], [alt]')].map(o => o.ariaLabel || o.alt)"
+            )
+            said.append(page.locator("body").inner_text() + " ".join(heard))
+            marked = page.evaluate("[...document.querySelectorAll('main [lang]')].map(one => one.lang)")
+            assert set(marked) <= {"en"}, state
+            picture(page, tmp_path, f"language-{language}-{state}")
+            return said[-1]
+
+        page = visit.open("wrong")
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        assert texts["gate.wrong"] in read("gate")
+        visit.open()
         expect(page.locator("html")).to_have_attribute("lang", language)
         visit.add(PHONE, broken, seen=1)
         expect(page.locator(".card.refused")).to_have_count(1)
-        for details in page.locator("summary:visible").all():
-            details.click()
-        said = page.locator("body").inner_text() + " ".join(
-            page.evaluate("[...document.querySelectorAll('[aria-label], [alt]')].map(o => o.ariaLabel || o.alt)")
-        )
-        picture(page, tmp_path, f"language-{language}")
-    words = set(re.findall(r"[a-z_0-9]+(?:\.[a-z_0-9]+)+", said))
+        ready = read("ready")
+        assert texts["finding.owner_of_the_camera"] in ready
+        assert texts["value.looks_like"] in ready
+        assert texts["error.unreadable"] in ready
+        assert page.locator(".card.refused .technical [lang=en]").inner_text() in ready
+        for face in page.locator(".face").all():
+            face.get_by_text(texts["treat.leave"], exact=True).click()  # no search then
+        visit.protect()
+        done = read("done")
+        assert texts["verdict.stripped"] in done
+        assert texts["results.failed.one"].replace("{n}", "1") in done
+        assert f"attic ({texts['upload.kind.folder']})" in done
+        assert texts["upload.says.one"].replace("{n}", "1").replace("{destination}", "attic") in done
+    words = set(re.findall(r"[a-z_0-9]+(?:\.[a-z_0-9]+)+", " ".join(said)))
     assert not words & (set(keys) | {key.rsplit(".", 1)[0] for key in keys})
-    assert "{" not in said
-    texts = json.loads((PAGE / "languages" / f"{language}.json").read_text())
-    assert texts["finding.owner_of_the_camera"] in said
-    assert texts["error.unreadable"] in said
+    assert "{" not in "".join(said)
 
 
 def test_a_language_that_is_chosen_is_kept_and_is_all_that_is_kept(chromium, page_server):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from .finding_names import names
+
 PAGE = Path(__file__).parents[2] / "cloak" / "web" / "page"
 LANGUAGES = sorted((PAGE / "languages").glob("*.json"))
 MODULES = sorted(PAGE.glob("*.js"))
@@ -60,11 +62,28 @@ def test_whatever_the_server_refuses_is_told_in_words():
     )
 
 
-def test_findings_are_translated_by_the_words_that_an_inspection_uses():
-    said = "\n".join(path.read_text() for path in (PAGE.parents[1] / "inspect").rglob("*.py"))
-    known = {re.sub(r"[^a-z0-9]+", "_", one.lower()).strip("_") for one in re.findall(r'"([^"\n]+)"', said)}
-    keys = {key.removeprefix("finding.") for key in texts(PAGE / "languages" / "en.json") if key.startswith("finding.")}
-    assert keys - known == set()
+@pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
+def test_each_finding_that_an_inspection_can_make_has_a_name_and_no_other_has(path):
+    written = {re.sub(r"\([^()]*\{\}[^()]*\)|\{\}", "x", name) for name in names()}
+    wanted = {re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in written}
+    assert {"serial_number_of_the_flash", "gps_detail_x", "looks_like_an_id", "size_before_it_was_changed"} <= wanted
+    keys = {key.removeprefix("finding.") for key in texts(path) if key.startswith("finding.")}
+    assert keys == wanted
+    assert all(("{detail}" in texts(path)[f"finding.{key}"]) == key.endswith("_x") for key in keys)
+
+
+@pytest.mark.parametrize("path", [path for path in LANGUAGES if path.stem != "en"], ids=lambda path: path.stem)
+def test_hardly_a_finding_is_named_as_in_english(path):
+    english, other = texts(PAGE / "languages" / "en.json"), texts(path)
+    same = {key for key, text in english.items() if key.startswith("finding.") and other[key] == text}
+    assert not [english[key] for key in same if " " in english[key].partition(" (")[0]]
+
+
+def test_without_scripts_the_page_says_so_in_each_language():
+    (said,) = re.findall(r"<noscript>(.*?)</noscript>", MARKUP, re.DOTALL)
+    assert sorted(re.findall(r'<p class="banner" lang="(\w+)">[^<]*JavaScript[^<]*</p>', said)) == [
+        path.stem for path in LANGUAGES
+    ]
 
 
 def test_the_page_has_no_script_or_style_inside_it_and_names_nobody_else():

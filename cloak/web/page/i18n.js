@@ -79,9 +79,10 @@ export function moment(stamp) {
 /**
  * Several things in a row: "a, b and c".
  * @param {string[]} items
+ * @param {"conjunction"|"disjunction"} [type] with "and", or with "or"
  */
-export function list(items) {
-  return new Intl.ListFormat(language, { type: "conjunction" }).format(items);
+export function list(items, type = "conjunction") {
+  return new Intl.ListFormat(language, { type }).format(items);
 }
 
 /**

@@ -5,6 +5,7 @@ import { compare } from "./compare.js";
 import { announce, byId, el, save, show } from "./dom.js";
 import { has, size, t } from "./i18n.js";
 import { failures, finished, state } from "./state.js";
+import { technical } from "./technical.js";
 
 /** @typedef {import("./state.js").Photo} Photo */
 
@@ -17,7 +18,7 @@ export function problem(photo) {
 }
 
 /**
- * Why a photo failed: by its code in the user's language, with what the server said below.
+ * Why a photo failed: by its code in the user's language, with what the server said below, to be opened.
  * @param {Photo} photo
  */
 export function reasonOf(photo) {
@@ -25,9 +26,9 @@ export function reasonOf(photo) {
   const said = photo.error?.message ?? photo.outcome?.reason ?? "";
   const key = has(`error.${code}`) ? `error.${code}` : "error.failed";
   const limit = code === "too_large" ? state.settings?.limits?.bytes : 0;
-  // The server's own words have what ours leave out, and are English.
+  // The server's own words have what ours leave out.
   const more = limit ? el("p", { class: "hint", text: t("error.limit", { limit: size(limit) }) })
-    : said && el("p", { class: "hint", lang: "en", text: said });
+    : said && technical(said);
   return el("div", { class: "why" }, el("p", { text: t(key) }), more);
 }
 

@@ -4,6 +4,7 @@ import { ApiError, ask, job, request } from "./api.js";
 import { announce, byId, el } from "./dom.js";
 import { has, moment, t } from "./i18n.js";
 import { finished, know, state } from "./state.js";
+import { technical } from "./technical.js";
 
 /** Offered times until an upload is deleted. Nothing said would be the destination's default, so "never" is said, too. */
 const EXPIRES = ["1d", "7d", "30d", "90d", "never"];
@@ -67,7 +68,7 @@ function form(number) {
   const select = el("select", { id: "upload-to", change: (/** @type {any} */ event) => {
     choose(destinations.find((each) => each.name === event.target.value));
     renderUpload();
-  } }, ...destinations.map((each) => new Option(`${each.name} (${each.kind})`, each.name, false, each.name === chosen.destination)));
+  } }, ...destinations.map((each) => new Option(`${each.name} (${kindOf(each)})`, each.name, false, each.name === chosen.destination)));
   const until = el("select", { id: "upload-expires", change: (/** @type {any} */ event) => {
     chosen.expires = event.target.value;
     renderUpload();
@@ -87,6 +88,11 @@ function form(number) {
       disabled: sending || !chosen.audience || (chosen.audience === "public" && !chosen.sure), click: start,
     }),
   ].filter(Boolean);
+}
+
+/** What a destination is: most kinds are names of products. @param {any} one a destination */
+function kindOf(one) {
+  return one.kind === "folder" ? t("upload.kind.folder") : one.kind;
 }
 
 /** @param {any} one a destination */
@@ -128,7 +134,7 @@ function warning() {
 function refusal(error) {
   return el("div", { class: "why", role: "alert" },
     el("p", { text: t(has(`error.${error.code}`) ? `error.${error.code}` : "error.internal") }),
-    el("p", { class: "hint", lang: "en", text: error.message }));
+    technical(error.message));
 }
 
 /** What the pictures show, for those who cannot see them: the user's own words. */
@@ -202,7 +208,7 @@ function result(photo) {
     password && el("p", {}, `${t("upload.password")} `, el("code", { text: password })),
     el("p", { text: facts.join(" ") }),
     id && el("p", { class: "hint" }, `${t("upload.delete")} `, el("code", { text: `cloak uploads delete ${id}` })),
-    message && el("p", { class: "hint", lang: "en", text: message }));
+    message && technical(message));
 }
 
 /** Know of no uploads any more. */
