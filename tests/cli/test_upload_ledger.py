@@ -2,10 +2,12 @@
 
 import json
 import sqlite3
+import time
 
 import pytest
 
-from cloak.upload import places, schema
+from cloak.upload import places, runs, schema
+from cloak.upload.ledger import Ledger, State
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -30,6 +32,40 @@ def test_while_it_is_locked_nothing_is_uploaded_and_it_is_said(upload, tmp_path,
     assert "locked by another program" in done.err
     assert len(list((tmp_path / "there").iterdir())) == 1
     assert upload("collins.png").code == 0
+
+
+def test_what_another_run_is_uploading_is_left_to_it(cloak, upload, tmp_path):
+    assert upload("phone.jpg").code == 0
+    with runs.running() as other:
+        with Ledger.open() as ledger:
+            identity = ledger.begin(
+                destination=str(tmp_path / "there"), name="a.jpg", sha256="", size=1, run=other.name, expires=None
+            )
+        done = cloak("uploads", "delete", identity)
+        assert done.code == 3
+        assert "another `cloak` is at work on 1 of them: try again later" in done.err
+        with Ledger.open() as ledger:
+            assert ledger.get(identity).state is State.PENDING
+    assert len(list((tmp_path / "there").iterdir())) == 1
+
+
+def test_uploads_at_a_destination_that_is_no_longer_set_up_stay_due_and_others_go(cloak, home, examples, tmp_path):
+    home.mkdir(exist_ok=True)
+    tables = {name: f'[destinations.{name}]\nkind = "folder"\npath = "{tmp_path / name}"\n' for name in ("old", "nas")}
+    places.config().write_text("".join(tables.values()))
+    for name in tables:
+        assert cloak("upload", examples / "phone.jpg", "--to", name, "--strip-only", "--expires", "1s").code == 0
+    places.config().write_text(tables["nas"])
+    time.sleep(1.1)
+    done = cloak("uploads", "purge")
+    assert done.code == 3
+    assert "no destination is called 'old'" in done.out + done.err
+    assert [len(list((tmp_path / name).iterdir())) for name in tables] == [1, 0]
+    (due,) = [one for one in json.loads(cloak("uploads", "list", "--json").out) if one["state"] == "placed"]
+    assert due["destination"] == "old"
+    places.config().write_text("".join(tables.values()))
+    assert cloak("uploads", "purge").code == 0
+    assert list((tmp_path / "old").iterdir()) == []
 
 
 def test_one_of_a_newer_version_is_refused_by_every_command_and_not_changed(cloak, upload, tmp_path):

@@ -197,7 +197,7 @@ def test_credentials_that_end_on_the_way_end_all_uploads(case: Case, status: int
 def test_an_answer_that_is_no_json_is_an_error_of_ours(case: Case) -> None:
     where = "/api/v1/accounts/" if isinstance(case.fake, MastodonFake) else "/api/server/version"
     case.fake.fail("GET", where, Answer(200, b"<html>Welcome to your hotel</html>", {"Content-Type": "text/html"}))
-    with pytest.raises(TransferError):
+    with pytest.raises(TransferError, match=r"127\.0\.0\.1"):
         case.destination.check(Wish())
 
 

@@ -191,7 +191,7 @@ def test_s3rver_refuses_a_clock_that_is_20_minutes_off_and_it_is_said_to_be(
         destination.check(Wish())
 
 
-@pytest.mark.parametrize("seconds", [-600, 600])
+@pytest.mark.parametrize("seconds", [-600, -40, 40, 600])
 def test_no_link_is_made_while_the_clocks_differ_since_it_would_not_end_in_time(
     gate: Gate, destination: S3, seconds: int
 ) -> None:
@@ -201,6 +201,14 @@ def test_no_link_is_made_while_the_clocks_differ_since_it_would_not_end_in_time(
         destination.put(photo, Wish(audience=Audience.LINK, expires=datetime.now(UTC) + timedelta(hours=1)))
     assert any(f"{abs(seconds) + off} s" in str(caught.value) for off in (-1, 0, 1))
     assert objects(destination, photo.name) == 0
+
+
+@pytest.mark.parametrize("seconds", [-20, 20])
+def test_clocks_that_differ_by_less_are_good_enough_for_a_link(gate: Gate, destination: S3, seconds: int) -> None:
+    gate.skew = timedelta(seconds=seconds)
+    placed = destination.put(item(), Wish(audience=Audience.LINK, expires=datetime.now(UTC) + timedelta(hours=1)))
+    assert placed.link
+    destination.delete(placed.handle)
 
 
 def test_a_server_that_is_not_there_is_said_to_be_out_of_reach() -> None:

@@ -70,8 +70,10 @@ class WebDav:
         probe = f"{secrets.token_hex(16)}.jpg"
         self._make("")
         self._dav.put(probe, probe.encode(), "image/jpeg", {})
-        audience = self._audience(probe)
-        self._dav.delete(probe)
+        try:
+            audience = self._audience(probe)
+        finally:
+            self._remove_probe(probe)
         self._refuse_wider(audience, wish, "nothing was uploaded")
         return probe
 
@@ -131,6 +133,13 @@ class WebDav:
         if not handle.startswith(start) or not path or ".." in path.split("/"):
             raise TransferError(f"{handle!r} is not in {start}: set the destination to the folder that it is in")
         return path
+
+    def _remove_probe(self, probe: str) -> None:
+        try:
+            self._dav.delete(probe)
+        except CloakError as error:
+            error.args = (f"{error}; {self._dav.address(probe)}, which was only to try it, is still there",)
+            raise
 
     def _make(self, folder: str) -> None:
         """Make the destination's folder and one in it, unless they are there."""
