@@ -169,3 +169,21 @@ def test_names_with_a_part_of_the_photo_in_them_keep_that_part(chromium, page_se
         {"text": "attribut user.x"},
         {"text": "something new (x)", "lang": "en"},
     ]
+
+
+def test_that_no_more_photos_fit_is_said_in_the_user_s_language_with_the_server_s_words_to_be_opened(
+    chromium, page_server
+):
+    texts = json.loads((EXAMPLES.parent / "cloak" / "web" / "page" / "languages" / "de.json").read_text())
+    refusal = {"error": "too_many_photos", "message": "a job has at most 500 photos: make another one"}
+    with visiting(chromium, page_server, locale="de-DE") as visit:
+        page = visit.open()
+        # 500 photos would take minutes; this answer is what the server gives to the next one.
+        page.route("**/photos", lambda route: route.fulfill(status=413, json=refusal))
+        page.set_input_files("#files", PHONE)
+        card = page.locator(".card.refused")
+        expect(card).to_contain_text(texts["error.too_many_photos"])
+        expect(card).not_to_contain_text("MB möglich")
+        expect(card.locator("[lang=en]")).to_be_hidden()
+        card.get_by_text(texts["said.label"]).click()
+        expect(card.locator("[lang=en]")).to_have_text(refusal["message"])
