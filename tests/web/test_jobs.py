@@ -52,6 +52,18 @@ def _done(client, job, seconds=300):
     return told
 
 
+def _seen(told_by, job, seconds=300):
+    """How far a job's photo was, each time it was asked for, until it was done."""
+    end, seen = time.monotonic() + seconds, []
+    while True:
+        (one,) = (told := told_by.get(job).json())["photos"]
+        seen.append(one["progress"])
+        if told["state"] != "working":
+            return seen
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 def _error(answer):
     assert set(answer.json()) == {"error", "message"}
     return answer.status_code, answer.json()["error"]
@@ -134,6 +146,22 @@ def test_a_preview_is_what_the_run_would_do_to_that_face_and_nothing_is_kept(cli
     assert base64.b64decode(made["before"]) == client.get(f"{path}/faces/1").content
     assert _error(client.post(f"{path}/preview", json={"face": 9})) == (404, "not_found")
     assert _error(client.post(f"{path}/preview", json={"face": -1})) == (400, "bad_request")
+
+
+def test_a_run_writes_what_the_preview_showed_and_says_how_far_it_is(client, job):
+    one = _add(client, job, WORKERS)
+    path = f"{job}/photos/{one['id']}"
+    made = client.post(f"{path}/preview", json={"strength": "strong", "face": 1}).json()
+    before, promised = (decode(base64.b64decode(made[which])).pixels.float() for which in ("before", "after"))
+    photos = {one["id"]: {"faces": {"0": "leave", "2": "leave"}}}
+    assert client.post(f"{job}/start", json={"strength": "strong", "photos": photos}).status_code == 202
+    seen = _seen(client, job)
+    assert any(0 < far < 1 for far in seen)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+    written = decode(client.get(f"{path}/faces/1?which=protected").content).pixels.float()
+    assert (written - before).abs().mean() > 0.5
+    assert (written - promised).abs().mean() < 0.05 * (written - before).abs().mean()
 
 
 def test_what_is_wrong_with_a_start_is_said_before_anything_begins(client, job):
