@@ -187,3 +187,23 @@ def test_that_no_more_photos_fit_is_said_in_the_user_s_language_with_the_server_
         expect(card.locator("[lang=en]")).to_be_hidden()
         card.get_by_text(texts["said.label"]).click()
         expect(card.locator("[lang=en]")).to_have_text(refusal["message"])
+
+
+def test_what_was_not_looked_for_keeps_nothing_found_from_being_said(chromium, page_server):
+    with visiting(chromium, page_server, locale="en-GB") as visit:
+        page = visit.open()
+        said = page.evaluate(
+            """async () => {
+                const { leaks, overall } = await import("./page/findings.js");
+                const photo = unchecked =>
+                    ({ inspection: { complete: true, problem: null, not_looked_for: unchecked, findings: [] } });
+                const partly = leaks(photo(["faces: no detector"]));
+                const shown = [...partly.querySelectorAll("[lang=en]")].map(one => one.textContent);
+                return [partly.textContent, shown, leaks(photo([])).textContent, overall([photo(["x"]), photo([])])];
+            }"""
+        )
+    assert "Nothing was found" not in said[0]
+    assert "Not everything could be looked for" in said[0]
+    assert said[1] == ["faces: no detector"]
+    assert said[2] == "Nothing was found in this file that gives something away."
+    assert said[3].startswith("1 of 2 files could not be looked through")
