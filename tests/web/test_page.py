@@ -1,5 +1,6 @@
 """The page in a real browser: what people do with it, from the first photo to the last file."""
 
+import base64
 import re
 import subprocess
 import zipfile
@@ -13,6 +14,7 @@ from playwright.sync_api import expect
 
 from .browser import PHONE, SLOW, WORKERS, drop, picture, tab_to, visiting
 from .served import COMMAND
+from .uploads import photo
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -69,6 +71,9 @@ def test_from_two_photos_that_are_dropped_to_files_that_say_nothing(visit, tmp_p
     expect(page.locator("#results-title")).to_be_focused()
     expect(page.locator("#verdict")).to_contain_text("of 20")
     expect(page.locator("#verdict")).to_contain_text("opinion, not a promise")
+    expect(page.locator("#verdict .limit")).to_contain_text("nothing certain about other or future search engines")
+    expect(page.locator("#verdict .limit")).to_be_visible()
+    assert said_of(page) == told_of(visit, page)
     picture(page, tmp_path, "done")
 
     workers.get_by_text("Compare before and after").first.click()
@@ -96,6 +101,28 @@ def test_from_two_photos_that_are_dropped_to_files_that_say_nothing(visit, tmp_p
     assert visit.complaints == []
 
 
+def said_of(page) -> tuple[list[int], list[int], list[int]]:
+    """The numbers of the verdict: of all faces, those that are recognised still, and of each face alone."""
+    figure, same, each = (
+        page.locator("#verdict .figure strong").inner_text(),
+        page.locator("#verdict").get_by_text("In the hardest test").inner_text(),
+        page.locator(".outcome li").filter(has_text="would probably miss").all_inner_texts(),
+    )
+    numbers = [[int(one) for one in re.findall(r"\d+", text)] for text in (figure, same.partition("recognises")[2])]
+    return *numbers, [int(re.search(r"miss (\d+) of 20", text)[1]) for text in each]
+
+
+def told_of(visit, page) -> tuple[list[int], list[int], list[int]]:
+    """The same numbers, made of what the job says."""
+    job = page.evaluate("sessionStorage.getItem('cloak-job')")
+    photos = httpx.get(f"{visit.server.url}/v1/jobs/{job}", headers=visit.server.bearer).json()["photos"]
+    faces = [face for photo in photos for face in photo["outcome"]["faces"]]
+    missed = [face["unmatched_elsewhere"] for face in faces]
+    matched = sum(score["matched"] for face in faces for score in face["scores"] if score["witness"])
+    of_twenty = [int(20 * share + 0.5) for share in (sum(missed) / len(missed), *missed)]
+    return [of_twenty[0], 20], [matched, len(faces)], of_twenty[1:]
+
+
 def sharpness(path: Path, box: list[str]) -> float:
     """How much neighbouring pixels differ inside a box, whose sides are per cent of the picture."""
     with Image.open(path) as image:
@@ -104,6 +131,39 @@ def sharpness(path: Path, box: list[str]) -> float:
     rows = slice(int(top * grey.shape[0]), int((top + height) * grey.shape[0]))
     columns = slice(int(left * grey.shape[1]), int((left + width) * grey.shape[1]))
     return float(np.abs(np.diff(grey[rows, columns])).mean())
+
+
+def test_a_folder_that_is_dropped_is_gone_through_for_photos(visit, tmp_path):
+    page, folder = visit.open(), tmp_path / "holiday"
+    deep = folder / "day 2" / "evening"
+    deep.mkdir(parents=True)
+    for number in range(150):  # browsers tell of a hundred at a time
+        (folder / f"{number}.txt").write_text("no photo")
+    for place in (folder / "zoo.jpg", deep / "sea.JPG", folder / ".hidden.jpg"):
+        place.write_bytes(photo())
+    over = page.locator("#drop").bounding_box()
+    at = {"x": over["x"] + over["width"] / 2, "y": over["y"] + 10}
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    browser = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        browser.send("Input.dispatchDragEvent", {"type": kind, **at, "data": data})
+    expect(page.locator(".card.ready")).to_have_count(2, timeout=SLOW)
+    expect(page.locator("#bar-text")).not_to_contain_text("…")
+    assert sorted(page.locator(".card h3").all_inner_texts()) == ["sea.JPG", "zoo.jpg"]
+
+
+def test_a_picture_is_pasted(visit):
+    page = visit.open()
+    page.evaluate(
+        """text => {
+            const transfer = new DataTransfer();
+            const bytes = Uint8Array.from(atob(text), one => one.charCodeAt(0));
+            transfer.items.add(new File([bytes], "image.png", {type: "image/png"}));
+            document.body.dispatchEvent(new ClipboardEvent("paste", {bubbles: true, clipboardData: transfer}));
+        }""",
+        base64.b64encode(photo("PNG")).decode(),
+    )
+    expect(page.locator(".card.ready h3")).to_have_text("image.png", timeout=SLOW)
 
 
 def test_everything_can_be_done_by_the_keyboard_alone(visit):
