@@ -7,6 +7,13 @@ import { t } from "./i18n.js";
 export const FACTOR = 10;
 let number = 0;
 
+/** Keep the style sheet's word on how many pixels of the screen one of the page is: it changes with zoom and screen. */
+function measureScreen() {
+  document.documentElement.style.setProperty("--screen-pixels", String(devicePixelRatio));
+  matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener("change", measureScreen, { once: true });
+}
+measureScreen();
+
 /**
  * Pictures to compare.
  * @param {Blob} before
@@ -16,8 +23,7 @@ let number = 0;
 export async function compare(before, after) {
   const [first, second] = await Promise.all([bitmap(before), bitmap(after)]);
   const { width, height } = first;
-  // Canvases, not <img>: one pixel of the picture is one pixel of the page, whatever the style sheet does, and there is
-  // no address to give back later.
+  // Canvases, not <img>: there is no address to give back later.
   const below = painted(first);
   const above = painted(second);
   const changes = painted(first);
@@ -27,8 +33,9 @@ export async function compare(before, after) {
   changes.setAttribute("hidden", "");
   const line = el("span", { class: "line", "aria-hidden": "true" });
   const stage = el("div", { class: "stage" }, below, above, line, changes);
-  stage.style.width = `${width}px`;
-  stage.style.height = `${height}px`;
+  // One pixel of the picture is one pixel of the screen, of which phones have several to a pixel of the page.
+  stage.style.width = onScreen(width);
+  stage.style.height = onScreen(height);
 
   const id = `compare-${number++}`;
   const slider = /** @type {HTMLInputElement} */ (el("input", { type: "range", min: 0, max: 100, step: 1, value: 50, id }));
@@ -47,13 +54,18 @@ export async function compare(before, after) {
   const sliding = el("div", {}, el("label", { for: id, text: t("compare.slider") }), slider, ends);
   const says = el("p", { class: "hint", text: t("compare.scale") });
   // As wide as the picture, so that the slider's ends are the picture's; but not too narrow for a thumb.
-  sliding.style.maxWidth = `${Math.max(width, 300)}px`;
+  sliding.style.maxWidth = `max(${onScreen(width)}, 300px)`;
   return el("div", { class: "compare" }, views(id, (view) => {
     const changed = view === "difference";
     changes.toggleAttribute("hidden", !changed);
     sliding.toggleAttribute("hidden", changed);
     says.textContent = changed ? t("compare.factor", { factor: FACTOR }) : t("compare.scale");
   }), scroll, sliding, says);
+}
+
+/** A length of the style sheet that is so many pixels of the screen. @param {number} pixels */
+function onScreen(pixels) {
+  return `calc(${pixels}px / var(--screen-pixels))`;
 }
 
 /**
@@ -97,6 +109,9 @@ function painted(picture) {
   const canvas = /** @type {HTMLCanvasElement} */ (el("canvas", { width: picture.width, height: picture.height }));
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
   context.drawImage(picture, 0, 0);
+  // Not by its width and height: browsers round those, and a row of pixels would be doubled or left out.
+  canvas.style.transform = "scale(calc(1 / var(--screen-pixels)))";
+  canvas.style.transformOrigin = "0 0";
   return canvas;
 }
 

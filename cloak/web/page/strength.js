@@ -12,6 +12,8 @@ const PAUSE = 500;
 let asked = new AbortController();
 /** @type {ReturnType<typeof setTimeout>|undefined} */
 let timer;
+/** Whose face is shown, or asked for. @type {{photo: string, face: number}|null} */
+let subject = null;
 /** What is shown, so that a change of language can show it again. @type {{made: any, strength: string, name: string}|null} */
 let shown = null;
 
@@ -50,6 +52,14 @@ export function renderStrength() {
   const says = `strength.${state.strength}.says`;
   byId("strength-says").textContent = has(says) ? t(says) : "";
   byId("preview").disabled = !target() || state.phase === "working";
+  if (subject && !cloaked(subject)) forgetPreview();
+}
+
+/** Whether a face is there still, and gets a cloak. @param {{photo: string, face: number}} which */
+function cloaked(which) {
+  const photo = usable().find((one) => one.id === which.photo);
+  const face = photo?.inspection?.faces.find((one) => one.index === which.face);
+  return Boolean(photo && face && treatment(photo, face) === "protect");
 }
 
 /** @returns {{photo: import("./state.js").Photo, face: import("./state.js").Face}|null} the first face that gets a cloak */
@@ -69,6 +79,7 @@ async function preview() {
   asked = new AbortController();
   const { signal } = asked;
   const { strength } = state;
+  subject = { photo: first.photo.id, face: first.face.index };
   const place = byId("preview-place");
   place.replaceChildren(el("p", { class: "busy", text: t("preview.working", { strength: named(strength) }) }));
   announce(t("preview.working", { strength: named(strength) }));
@@ -102,5 +113,6 @@ export function forgetPreview() {
   asked.abort();
   clearTimeout(timer);
   shown = null;
+  subject = null;
   byId("preview-place").replaceChildren();
 }
