@@ -13,9 +13,19 @@ if TYPE_CHECKING:
 DEFAULT_EXPIRES = "30d"
 
 
+def _kinds(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+    from cloak.upload.destinations import kinds  # noqa: PLC0415 -- help needs none of this
+
+    return [kind for kind in kinds() if kind.startswith(begun)]
+
+
 @click.command()
 @click.argument("name", metavar="DEST")
-@click.option("--kind", help="folder, webdav, nextcloud, sftp, s3, mastodon, immich ...: asked for if not given.")
+@click.option(
+    "--kind",
+    shell_complete=_kinds,
+    help="folder, webdav, nextcloud, sftp, s3, mastodon, immich ...: asked for if not given.",
+)
 @click.option("--no-check", is_flag=True, help="Keep it without trying it out.")
 @click.option("--yes", is_flag=True, help="Do not ask about uploads that are where it was set up before.")
 def setup(name: str, kind: str | None, *, no_check: bool, yes: bool) -> None:

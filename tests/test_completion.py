@@ -11,6 +11,7 @@ import click
 import pytest
 
 from cloak.cli.main import COMMANDS, cloak
+from cloak.upload.destinations import kinds
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -63,12 +64,22 @@ def test_bash_completes_every_long_option(name: str, tmp_path: Path) -> None:
     assert long <= set(press_tab(f"cloak {name} --", tmp_path))
 
 
+def test_bash_completes_what_sets_up_a_destination(tmp_path: Path) -> None:
+    options = press_tab("cloak upload setup --", tmp_path)
+    assert {"--kind", "--no-check", "--yes"} <= set(options)
+    assert "--expires" not in options, "those of `cloak upload`"
+    assert press_tab("cloak upload setup nas --kind ", tmp_path) == list(kinds())
+    assert press_tab("cloak upload setup nas --kind we", tmp_path) == ["webdav"]
+
+
 def test_bash_completes_values(tmp_path: Path) -> None:
     assert press_tab("cloak protect --strength b", tmp_path) == ["balanced"]
     assert press_tab("cloak protect --format w", tmp_path) == ["webp"]
 
 
-@pytest.mark.parametrize("line", ["", "protect --", "protect --strength ", "strip --", "upload --", "watch --"])
+@pytest.mark.parametrize(
+    "line", ["", "protect --", "protect --strength ", "strip --", "upload --", "upload setup nas --kind ", "watch --"]
+)
 def test_completion_does_not_wait_for_pytorch(line: str, tmp_path: Path) -> None:
     words = f"cloak {line}"
     environment = {

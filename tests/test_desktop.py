@@ -114,6 +114,26 @@ def test_the_script_for_windows_has_its_line_ends() -> None:
     assert not any(b"\n" in line for line in lines)
 
 
+def test_every_script_looks_where_pipx_and_uv_put_the_command() -> None:
+    """As docs/desktop.md says; the one for Windows cannot be run here."""
+    for script, place in {
+        "gnome/Protect": "$HOME/.local/bin:",
+        "macos/protect.sh": "$HOME/.local/bin:",
+        "windows/Protect.cmd": r";%USERPROFILE%\.local\bin",
+    }.items():
+        before, found, after = (DESKTOP / script).read_text("utf-8").partition(place)
+        assert found, script
+        assert "PATH" in before.splitlines()[-1], script
+        assert "cloak protect" in after, script
+
+
+def test_the_page_shows_every_script() -> None:
+    page = (ROOT / "docs" / "desktop.md").read_text("utf-8")
+    shown = re.findall(r"^```\{literalinclude\} \.\./packaging/desktop/(\S+)$", page, re.MULTILINE)
+    scripts = [path.relative_to(DESKTOP).as_posix() for path in DESKTOP.rglob("*") if path.is_file()]
+    assert sorted(shown) == sorted(scripts)
+
+
 def instructions(path: Path) -> list[tuple[str, str]]:
     """Return the instructions of a container file and what they are told, lines joined."""
     lines = [line for line in path.read_text("utf-8").splitlines() if line and not line.startswith("#")]

@@ -1,18 +1,17 @@
 """What the README and its companions say is true of this tree."""
 
+import json
 import re
+import runpy
 import shlex
-import shutil
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
-from PIL import ExifTags, Image, ImageChops, ImageStat
+from PIL import ExifTags, Image
 
 from cloak.cli.main import cloak as command
-from cloak.manifest import OURS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -61,42 +60,7 @@ def test_links_lead_to_files(document: Path) -> None:
     assert not missing
 
 
-@pytest.fixture(scope="module")
-def protected(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the first command makes of the examples, in a checkout of which there is nothing but them."""
-    checkout = tmp_path_factory.mktemp("checkout")
-    shutil.copytree(ROOT / "examples", checkout / "examples")
-    arguments = shlex.split(SETUPS[0].split(" && ")[-1])
-    installed = Path(sys.executable).with_name(Path(arguments[0]).name)
-    result = subprocess.run([installed, *arguments[1:]], cwd=checkout, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return checkout / "protected"
-
-
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").iterdir() if path.suffix in {".jpg", ".png"})
-
-
-@pytest.mark.slow
-def test_the_first_command_protects_every_example_and_nothing_else(protected: Path) -> None:
-    assert sorted(path.name for path in protected.iterdir() if path.name not in OURS) == EXAMPLES
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_a_protected_example_is_a_changed_picture_that_looks_the_same(protected: Path, name: str) -> None:
-    before, after = (upright(folder / name) for folder in (ROOT / "examples", protected))
-    assert before.size == after.size
-    difference = ImageChops.difference(before, after)
-    assert max(high for _, high in difference.getextrema()) >= 8
-    assert max(ImageStat.Stat(difference).rms) < 8
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_a_protected_example_says_nothing(protected: Path, name: str) -> None:
-    with Image.open(protected / name) as photo:
-        assert not photo.getexif()
-        assert not {"comment", "exif", "xmp", "photoshop", "icc_profile"} & set(photo.info)
 
 
 def test_the_phone_example_is_as_a_phone_writes_it() -> None:
@@ -114,9 +78,91 @@ def test_the_examples_are_credited_and_small() -> None:
     assert sum(path.stat().st_size for path in (ROOT / "examples").iterdir() if path.is_file()) < 3_000_000
 
 
-def upright(path: Path) -> Image.Image:
-    """Decode a photo and turn it as its orientation tag says."""
-    with Image.open(path) as photo:
-        turns = {6: Image.Transpose.ROTATE_270}
-        turn = turns.get(photo.getexif().get(0x0112, 1))
-        return (photo.transpose(turn) if turn is not None else photo).convert("RGB")
+FAR = "0.001"
+JUDGES = ("mobileface_v2", "mobilefacenet_y1", "retail0095")
+
+
+@pytest.fixture(scope="module")
+def results() -> str:
+    """What the README says about results, lines joined."""
+    (found,) = re.findall(r"<!-- results: .*?-->\n(.*?)<!-- /results -->", README, re.DOTALL)
+    return found
+
+
+@pytest.fixture(scope="module")
+def figure() -> Any:
+    """How shares are written there."""
+    return runpy.run_path(str(ROOT / "docs" / "_ext" / "cells.py"))["figure"]
+
+
+def measured(name: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((ROOT / "tests" / "benchmarks" / name).read_text("utf-8"))
+    return read
+
+
+def test_the_table_of_results_is_what_was_measured(results: str, figure) -> None:
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in results.splitlines() if line[:1] == "|"]
+    _, _, *told = rows
+    lfw = measured("protect.json")["lfw"]
+    wanted = []
+    for weights in ("open", "research"):
+        cells = []
+        for judge in JUDGES:
+            mean, low, high = lfw[weights]["written"]["judges"][judge]["psr"][FAR]
+            saved = lfw[weights]["jpeg75"]["judges"][judge]["psr"][FAR][0]
+            cells.append(f"{figure(mean)}, {figure(low)}-{figure(high)} ({figure(saved)})")
+        wanted.append([f"PSR, `{weights}`", *cells])
+    first = [
+        " / ".join(figure(lfw[weights]["written"]["judges"][judge]["rank1"][0]) for weights in ("open", "research"))
+        for judge in JUDGES
+    ]
+    wanted.append(["rank-1, `open` / `research`", *first])
+    assert told == wanted
+
+
+def test_what_is_said_around_the_table_is_what_was_measured(results: str) -> None:
+    text = " ".join(results.split())
+    protect = measured("protect.json")
+    lfw, timing = protect["lfw"], protect["timing"]
+    assert f"{lfw['protected']} people of LFW, one photo each protected with `{lfw['strength']}`" in text
+    assert f"the nearest of the {lfw['protected']}." in text
+    *most, last = [f"{100 * (1 - lfw['clean']['judges'][judge]['psr'][FAR][0]):.3g}" for judge in JUDGES]
+    assert f"matched in {', '.join(most)} and {last}% of the pairs" in text
+    assert f"takes {timing['research']:.1f} to {timing['open']:.1f} seconds on two idle cores" in text
+    assert timing["threads"] == 2
+
+
+def test_what_is_said_of_strip_is_what_was_measured(results: str) -> None:
+    tools = {name.split()[0]: tool["real"] for name, tool in measured("strip.json")["tools"].items()}
+    ours = tools["cloak"]
+    others = ", ".join(f"{name} {tools[name]['dirty_written_clean']}" for name in ("exiftool", "mat2", "exiv2"))
+    wanted = (
+        f"writes {ours['dirty_written_clean']} of {ours['dirty']} dirty files clean ({others}), all pixels identical"
+    )
+    assert wanted in " ".join(results.split())
+    assert ours["pixels_identical"] == ours["compared"]
+
+
+def test_what_is_said_of_published_recipes_is_what_was_measured(results: str, figure) -> None:
+    """Recognisers that are no surrogates, `ours:subtle` aside."""
+    comparison = measured("results/lfw-open/results.json")
+    asked = {"measure": f"PSR at FAR {FAR}", "condition": "as written", "left_out": False, "surrogate": False}
+    shares: dict[str, dict[str, float]] = {}
+    for row in comparison["rows"]:
+        if asked.items() <= row.items():
+            shares.setdefault(row["method"], {})[row["victim"]] = row["protected"]["mean"]
+    ours, fawkes2 = shares.pop("ours:balanced"), shares.pop("fawkes2")
+    del shares["ours:subtle"]
+    lead = sorted(ours[victim] - fawkes2[victim] for victim in ours)
+    assert len(lead) == 5
+    assert all(abs(one) < 0.1 for one in lead[:2])
+    assert 0 < lead[2] < 0.1 < lead[3]
+    others = [share for method in shares.values() for share in method.values()]
+    tint = {cost["method"]: cost["looks"]["colour"][0] for cost in comparison["costs"]}
+    assert tint["ours:balanced"] / tint["fawkes2"] == pytest.approx(1 / 5, abs=0.02)
+    wanted = (
+        f"On {comparison['counts']['subjects']} other people, beside published recipes with the same surrogates and "
+        "the same DSSIM, it is better than Fawkes 2 against two of five recognisers, a little on a third, equal within "
+        f"±.1 on two, with a fifth of its tint; all others are at {figure(min(others))} to {figure(max(others))}."
+    )
+    assert wanted in " ".join(results.split())

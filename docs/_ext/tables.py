@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cells import figure, interval, load, of, percent, share, table
+from running import album_memory, albums, cluster, detectors, isolation, serve, strip_album
 
 from cloak.config import BUDGETS, Strength
 
@@ -185,26 +186,6 @@ def inspection() -> str:
     )
 
 
-def albums() -> str:
-    """Return memory and pace of albums."""
-    measured = load("albums.json")
-    rows = [
-        (
-            f"{one['photos']:,}",
-            one["first"]["peak_mb"],
-            one["first"]["photos_per_second"],
-            one["again"]["photos_per_second"],
-        )
-        for one in measured["memory"]
-    ]
-    mixed = measured["mixed_album"]
-    head = ("photos, no faces looked for", "peak memory, MB", "photos/s", "photos/s, done already")
-    return table(head, rows) + (
-        f"\nWith faces: {mixed['photos']} photos, {mixed['faces']} faces, {mixed['attack_steps']} steps: the search "
-        f"for cloaks is busy {100 * mixed['attack_busy']:.0f}% of the time.\n"
-    )
-
-
 def verdict() -> str:
     """Return how right the verdict's estimate is, for people that it was not fitted to."""
     measured = load("elsewhere.json")
@@ -261,8 +242,14 @@ TABLES = {
         strip,
         inspection,
         albums,
+        isolation,
+        album_memory,
+        strip_album,
+        serve,
+        cluster,
         verdict,
         detection,
+        detectors,
     )
 }
 """By name of the directive's argument."""
