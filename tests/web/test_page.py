@@ -246,6 +246,7 @@ def test_another_run_with_another_choice_replaces_the_first(visit):
     page.click("#protect")
     expect(page.locator(".outcome")).to_contain_text("Blurred", timeout=SLOW)
     expect(page.locator("#verdict")).not_to_contain_text("of 20")
+    expect(page.locator("#verdict .limit")).to_be_visible()
 
 
 def test_an_upload_says_who_will_see_it_and_is_public_only_after_a_second_yes(visit, tmp_path):

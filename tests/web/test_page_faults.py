@@ -73,3 +73,18 @@ def test_a_server_that_is_gone_is_told_of_and_one_that_comes_back_is_found(chrom
             page.set_input_files("#files", PHONE)
             expect(page.locator(".card.ready")).to_have_count(1, timeout=SLOW)
             expect(page.locator("#offline")).to_be_hidden()
+
+
+def test_a_destination_that_cannot_be_used_is_shown_and_not_chosen(visit):
+    def with_a_broken_one(route):
+        (real,) = route.fetch().json()
+        route.fulfill(json=[{**real, "name": "aaa", "kind": "of a package that is gone", "ready": False}, real])
+
+    visit.page.route("**/v1/destinations", with_a_broken_one)
+    page = visit.open()
+    visit.add(PHONE)
+    page.get_by_text("Leave", exact=True).click()
+    visit.protect()
+    expect(page.locator("#upload-to")).to_have_value("attic")
+    expect(page.locator("#upload-to option[value=aaa]")).to_be_disabled()
+    expect(page.locator("#upload-start")).to_be_enabled()

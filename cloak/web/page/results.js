@@ -123,7 +123,8 @@ function verdict(done) {
   const stripped = done.filter((photo) => photo.outcome?.status === "stripped").length;
   const lines = [el("p", { text: t("verdict.removed") })];
   if (stripped) lines.push(el("p", { text: t("verdict.stripped_only", { n: stripped }) }));
-  if (!faces.length) return lines;
+  const limit = el("p", { class: "limit", text: t("verdict.limit") });
+  if (!faces.length) return done.some((photo) => photo.outcome?.blurs?.length) ? [...lines, limit] : lines;
   const share = faces.reduce((sum, face) => sum + missed(face), 0) / faces.length;
   const again = faces.filter(matched).length;
   const lost = faces.filter((face) => face.detected === false).length;
@@ -132,7 +133,7 @@ function verdict(done) {
   lines.push(big, el("p", { text: t("verdict.opinion") }),
     el("p", { text: t("verdict.same_photo", { count: again, total: faces.length }) }));
   if (lost) lines.push(el("p", { text: t("verdict.lost", { n: lost }) }));
-  lines.push(el("p", { class: "limit", text: t("verdict.limit") }));
+  lines.push(limit);
   return lines;
 }
 

@@ -29,7 +29,7 @@ export async function upload() {
     if (!(error instanceof ApiError)) throw error;
     problem = error;
   }
-  if (destinations.length) choose(destinations[0]);
+  if (destinations.length) choose(destinations.find((one) => one.ready) ?? destinations[0]);
 }
 
 /** @param {any} destination */
@@ -68,7 +68,11 @@ function form(number) {
   const select = el("select", { id: "upload-to", change: (/** @type {any} */ event) => {
     choose(destinations.find((each) => each.name === event.target.value));
     renderUpload();
-  } }, ...destinations.map((each) => new Option(`${each.name} (${kindOf(each)})`, each.name, false, each.name === chosen.destination)));
+  } }, ...destinations.map((each) => {
+    const option = new Option(`${each.name} (${kindOf(each)})`, each.name, false, each.name === chosen.destination);
+    option.disabled = !each.ready;
+    return option;
+  }));
   const until = el("select", { id: "upload-expires", change: (/** @type {any} */ event) => {
     chosen.expires = event.target.value;
     renderUpload();
@@ -85,7 +89,7 @@ function form(number) {
     problem && refusal(problem),
     el("button", {
       type: "button", class: "primary", id: "upload-start", "aria-describedby": "upload-says", text: t("upload.button", { n: number }),
-      disabled: sending || !chosen.audience || (chosen.audience === "public" && !chosen.sure), click: start,
+      disabled: sending || !one.ready || !chosen.audience || (chosen.audience === "public" && !chosen.sure), click: start,
     }),
   ].filter(Boolean);
 }
