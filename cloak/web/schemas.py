@@ -210,7 +210,7 @@ class PreviewAsked(_Told):
     """Which face to show the effect on."""
 
     strength: Strength = Strength.BALANCED
-    face: int = Field(default=0, ge=0, le=9999)
+    face: int = Field(default=0, ge=0, le=9999, strict=True)
 
 
 class PreviewTold(_Told):
@@ -240,8 +240,8 @@ class UploadAsked(_Told):
 
     destination: str
     expires: str | None = None
-    public: bool = False
-    link: bool = False
+    public: bool = Field(default=False, strict=True)
+    link: bool = Field(default=False, strict=True)
     album: str | None = None
     alt: dict[str, str] = {}
 
