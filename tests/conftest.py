@@ -23,6 +23,10 @@ os.environ["PYTHONSAFEPATH"] = "1"
 # ones among them) because keyring chose it by itself.
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
 
+# A shell that starts programs in the background has them ignore Ctrl-C, and so would every program that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # The same examples everywhere: a check says the same of the same code. HYPOTHESIS=random looks for new ones.
 settings.register_profile("same", derandomize=True)
 settings.register_profile("random")
