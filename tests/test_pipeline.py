@@ -1,5 +1,6 @@
 """The data flow from files to protected files, with the real networks and a short attack."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -191,13 +192,15 @@ def test_memory_does_not_grow_with_the_number_of_photos(tmp_path):
         "for outcome in protect(jobs, config): pass\n"
         "print(peak_memory())\n"
     )
-    pixels = torch.randint(0, 256, (2000, 3000, 3), dtype=torch.uint8).numpy()
+    photo = tmp_path / "photo.jpg"
+    Image.fromarray(torch.randint(0, 256, (2000, 3000, 3), dtype=torch.uint8).numpy()).save(photo, quality=30)
     peaks = []
-    for count in (8, 24):
+    for count in (20, 60):  # with fewer, the queues may not be full
         folder = tmp_path / str(count)
         folder.mkdir()
         for number in range(count):
-            Image.fromarray(pixels).save(folder / f"{number}.jpg", quality=30)
+            os.link(photo, folder / f"{number}.jpg")
         command = [sys.executable, "-c", script, folder, tmp_path / f"out{count}"]
         peaks.append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-    assert peaks[1] < peaks[0] * 1.1
+    # How many photos meet on their way is chance, and worth a tenth. Were the pixels of each to stay, it would be double.
+    assert peaks[1] < peaks[0] * 1.25, peaks
