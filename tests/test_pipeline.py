@@ -202,5 +202,5 @@ def test_memory_does_not_grow_with_the_number_of_photos(tmp_path):
             os.link(photo, folder / f"{number}.jpg")
         command = [sys.executable, "-c", script, folder, tmp_path / f"out{count}"]
         peaks.append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-    # How many photos meet on their way is chance, and worth a tenth. Were the pixels of each to stay, it would be double.
+    # How many photos meet on their way is chance, and worth a tenth. Were the pixels of each to stay, it would double.
     assert peaks[1] < peaks[0] * 1.25, peaks
