@@ -1,6 +1,5 @@
 """Connect to Ray, or start it, quietly and for nobody else."""
 
-import contextlib
 import logging
 import os
 import secrets
@@ -10,7 +9,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, chdir, contextmanager
 from typing import Any
 
 from cloak.config import ProtectConfig
@@ -75,7 +74,7 @@ def cluster(address: str | None, config: ProtectConfig) -> Iterator[None]:
         ray._private.worker.listen_error_messages = lambda *_, **__: None
         try:
             # Workers import from the folder that Ray is started in first of all: it must not be one with photos.
-            with _silence(), contextlib.chdir(folder):
+            with _silence(), chdir(folder):
                 ray.init(**options)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             raise CloakError(f"no cluster at {address or 'this machine'}: {error}") from error

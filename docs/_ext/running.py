@@ -99,7 +99,6 @@ def serve() -> str:
     """Return what the server does under load."""
     measured = load("serve.json")
     load_, memory, machine = measured["load"], measured["memory_mb"], measured["machine"]
-    when = next(name for name in ("load_before", "load_after") if name in machine)
     rows = [
         (words, took["count"], *(f"{took[key] / 1000:.2f}" for key in ("p50", "p99", "most")))
         for name, words in ROUTES.items()
@@ -108,7 +107,7 @@ def serve() -> str:
     notes = "".join(f"- {note}\n" for note in measured.get("notes", ()))
     return (
         f"{load_['clients']} clients at once for {load_['seconds']:g} s, a queue of {load_['queue']}, "
-        f"{machine['cores']} processors ({when.replace('_', ' ')} it: {machine[when][0]}): "
+        f"{machine['cores']} processors (load after it: {machine['load_after'][0]}): "
         f"{measured['requests']:,} requests, {measured['lost']} lost, {measured['mixed_up']} answered with another's "
         f"photo, {measured['told_to_come_again']:,} times told to come again.\n\n"
         + table(("seconds", "requests", "median", "p99", "longest"), rows)

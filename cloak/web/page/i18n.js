@@ -65,7 +65,7 @@ export function size(bytes) {
   const [unit, by] = bytes < 1e6 ? ["kilobyte", 1e3] : ["megabyte", 1e6];
   const digits = bytes < 1e6 || bytes >= 1e8 ? 0 : 1;
   const options = { style: "unit", unit, maximumFractionDigits: digits };
-  return new Intl.NumberFormat(region(), /** @type {Intl.NumberFormatOptions} */ (options)).format(Math.max(bytes, by === 1e3 ? 1e3 : 0) / by);
+  return new Intl.NumberFormat(region(), /** @type {Intl.NumberFormatOptions} */ (options)).format(Math.max(bytes, 1e3) / by);
 }
 
 /**
