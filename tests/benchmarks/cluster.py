@@ -40,8 +40,8 @@ from cloak.sources import find_photos
 from cloak.targets import plan
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-STEPS, BATCH = 12, 4
-FACES, BARE = (8, 48), (50, 350)
+STEPS, BATCH = 60, 4
+FACES, BARE = (8, 32), (50, 350)
 """How many photos, with faces and without."""
 
 
