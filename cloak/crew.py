@@ -1,9 +1,10 @@
 """How the processors are shared out among the stages of a run.
 
 On a CPU the attack is more than nine tenths of the work. It is spread over processors in two ways: the threads of
-PyTorch inside one operation, which small images soon leave without work, and several batches side by side, each of
-which needs memory of its own. Four threads a batch are the compromise. All other stages get one thread an operation,
-and overlap the attack. tests/benchmarks/albums.json has the measurements.
+PyTorch inside one operation, which wait for each other, and for any program that takes a processor from one of them;
+and several batches side by side, each of which needs memory of its own. Up to four threads a batch are the compromise,
+and two batches as soon as there is enough to do. All other stages get one thread an operation, and overlap the attack.
+tests/benchmarks/albums.json and lanes.json have the measurements.
 """
 
 import os
@@ -13,6 +14,9 @@ import torch
 
 LANE = 4
 """Processors for each batch of faces. A guess: more than two were at no time at hand, see docs/albums.md."""
+
+FEW = 16
+"""Fewer photos may have no more than one batch of faces: all processors work on it, in one lane."""
 
 HELPERS = 16
 """The most photos that are decoded, or written, at the same time."""
@@ -50,7 +54,7 @@ def crew(device: torch.device, photos: int, processors: int | None = None, *, de
     if device.type != "cpu":
         helpers = min(HELPERS, count)
         return Crew(lanes=devices, lane_threads=1, helpers=max(2, helpers), helper_threads=1)
-    lanes = max(1, count // LANE)
+    lanes = max(1 if photos < FEW else min(2, count), count // LANE)
     return Crew(
         lanes=lanes,
         lane_threads=max(1, count // lanes),

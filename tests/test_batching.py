@@ -11,7 +11,7 @@ from cloak import cloaker as module
 from cloak.batching import Buckets, join
 from cloak.cloaker import Cloaker
 from cloak.config import AttackConfig, ProtectConfig
-from cloak.crew import Crew, crew
+from cloak.crew import FEW, LANE, Crew, crew
 from cloak.device import pick_devices
 from cloak.errors import TooLargeError
 from cloak.faces.frame import frame
@@ -181,6 +181,8 @@ def test_all_processors_have_work_and_none_has_two_attacks(count):
     threads = crew(CPU, 1000, count)
     assert count - threads.lanes < threads.lanes * threads.lane_threads <= count
     assert threads.helpers >= 2
+    assert threads.lanes >= min(count, 2), "two threads of one operation wait for each other"
+    assert crew(CPU, FEW - 1, count).lanes == max(1, count // LANE), "a batch or less, for all processors"
     alone = crew(CPU, 1, count)
     assert (alone.lanes, alone.lane_threads, alone.helper_threads) == (1, count, count)
 

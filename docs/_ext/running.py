@@ -64,6 +64,19 @@ def isolation() -> str:
     )
 
 
+def lanes() -> str:
+    """Return what two batches side by side bring to a whole album."""
+    measured = load("lanes.json")
+    rounds, keys = measured["rounds"], ("seconds_per_face", "peak_mb")
+    rows = [
+        (f"two processors: {way}", *(", ".join(f"{each[way][key]:g}" for each in rounds) for key in keys))
+        for way in rounds[0]
+    ]
+    ratio = measured["two_lanes_to_one"]
+    head = (f"{measured['photos']} photos, {measured['steps']} steps", "seconds a face, each round", "peak memory, MB")
+    return f"{table(head, rows)}\nThe second is {ratio['rate']:.2f} times as fast (median).\n"
+
+
 def album_memory() -> str:
     """Return peak memory of whole commands by the number of photos."""
     commands = load("album_memory.json")["commands"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cells import figure, interval, load, of, percent, share, table
-from running import album_memory, albums, cluster, detectors, isolation, serve, strip_album
+from running import album_memory, albums, cluster, detectors, isolation, lanes, serve, strip_album
 
 from cloak.config import BUDGETS, Strength
 
@@ -243,6 +243,7 @@ TABLES = {
         inspection,
         albums,
         isolation,
+        lanes,
         album_memory,
         strip_album,
         serve,
