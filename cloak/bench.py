@@ -104,7 +104,7 @@ def benchmark(paths: Sequence[Path], config: ProtectConfig, *, photos: int) -> B
         outcomes = list(protect(plan(sources, Path(out)), config, cloaker=cloaker, meter=meter))
         seconds = time.perf_counter() - start
     devices = [networks.device] if config.faces is FacePolicy.NONE else pick_devices(config.device)
-    threads = crew(networks.device, photos, config.jobs, devices=len(devices))
+    threads = crew(networks.device, photos, config.jobs, batch=config.batch, devices=len(devices))
     return _told(outcomes, seconds, meter, threads, devices)
 
 

@@ -99,8 +99,8 @@ def protect(
             config, cloaker, decoder, sink or Files(overwrite=config.overwrite), stop=stop, searchers=searchers
         )
         path.meter = meter or path.meter
-        threads = crew(device, len(jobs), config.jobs, devices=len(searchers))
-        schedule = Schedule(path, threads, batch=config.batch, window=window, stop=stop, said=said)
+        threads = crew(device, len(jobs), config.jobs, batch=config.batch, devices=len(searchers))
+        schedule = Schedule(path, threads, window=window, stop=stop, said=said)
         yield from stack.enter_context(schedule).outcomes(jobs)
 
 

@@ -105,8 +105,7 @@ class Schedule:
 
     Args:
         steps: what is done.
-        crew: how many threads do it.
-        batch: faces of a full batch.
+        crew: how many threads do it, and how many faces a full batch has.
         window: how many photos may wait for others to fill a batch.
         stop: when it is set, what can be finished soon is, and the rest is given up.
         said: how many outcomes may wait for that of a photo before them.
@@ -117,7 +116,6 @@ class Schedule:
         steps: Steps[_Opened],
         crew: Crew,
         *,
-        batch: int,
         window: int,
         stop: threading.Event,
         said: int = SAID,
@@ -135,7 +133,9 @@ class Schedule:
         self._late: dict[Future[Begun | Outcome], Future[Outcome]] = {}
         self._lanes = _pool("attacks", crew.lanes, crew.lane_threads)
         self._writers = _pool("writes", crew.helpers, crew.helper_threads)
-        self._buckets: Buckets[Begun] = Buckets(batch=batch, photos=window, passing=PATIENCE * window, pixels=PIXELS)
+        self._buckets: Buckets[Begun] = Buckets(
+            batch=crew.batch, photos=window, passing=PATIENCE * window, pixels=PIXELS
+        )
         self._groups: deque[list[Row[Begun]]] = deque()
         self._attacks: list[Future[None]] = []
         self._order: deque[Future[Outcome]] = deque()

@@ -11,7 +11,7 @@ from cloak import cloaker as module
 from cloak.batching import Buckets, join
 from cloak.cloaker import Cloaker
 from cloak.config import AttackConfig, ProtectConfig
-from cloak.crew import FEW, LANE, Crew, crew
+from cloak.crew import LANE, Crew, crew
 from cloak.device import pick_devices
 from cloak.errors import TooLargeError
 from cloak.faces.frame import frame
@@ -178,13 +178,16 @@ def test_a_search_ends_at_its_next_step_when_it_is_told_to(cloaker, faces):
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 8, 13, 64])
 def test_all_processors_have_work_and_none_has_two_attacks(count):
-    threads = crew(CPU, 1000, count)
+    threads = crew(CPU, 1000, count, batch=8)
     assert count - threads.lanes < threads.lanes * threads.lane_threads <= count
     assert threads.helpers >= 2
-    assert threads.lanes >= min(count, 2), "two threads of one operation wait for each other"
-    assert crew(CPU, FEW - 1, count).lanes == max(1, count // LANE), "a batch or less, for all processors"
-    alone = crew(CPU, 1, count)
-    assert (alone.lanes, alone.lane_threads, alone.helper_threads) == (1, count, count)
+    assert threads.lanes >= min(count, 2)
+    assert threads.lanes * threads.batch == 8 * max(1, count // LANE), "two batches fit where one did"
+    few = crew(CPU, 7, count, batch=8)
+    assert (few.lanes, few.batch) == (max(1, count // LANE), 8), "less than a batch, for all processors"
+    assert crew(CPU, 1000, count, batch=1).lanes == few.lanes, "one face cannot be divided"
+    alone = crew(CPU, 1, count, batch=8)
+    assert (alone.lanes, alone.lane_threads, alone.helper_threads, alone.batch) == (1, count, count, 8)
 
 
 def test_several_devices_share_the_batches_of_an_album_and_cloaks_are_the_same(examples, tmp_path):
@@ -209,7 +212,7 @@ def test_several_devices_share_the_batches_of_an_album_and_cloaks_are_the_same(e
     for name, searchers in (("one", ()), ("two", two)):
         jobs = [Job(path, tmp_path / name / path.name) for path in sorted(examples.iterdir())]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("cloak.pipeline.crew", lambda *_, devices, **__: _crew(devices))
+            patch.setattr("cloak.pipeline.crew", lambda *_, batch, devices: _crew(batch, devices))
             outcomes = list(protect(jobs, config, cloaker=one, searchers=searchers))
         assert {outcome.status for outcome in outcomes} == {Status.PROTECTED}
     assert sum(searched.values()) == sum(outcome.found for outcome in outcomes)
@@ -217,13 +220,13 @@ def test_several_devices_share_the_batches_of_an_album_and_cloaks_are_the_same(e
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
-def _crew(devices: int) -> Crew:
+def _crew(batch: int, devices: int) -> Crew:
     """The threads that so many GPUs would have, with as many for each operation."""
-    return Crew(lanes=devices, lane_threads=1, helpers=2, helper_threads=1)
+    return Crew(lanes=devices, lane_threads=1, batch=batch, helpers=2, helper_threads=1)
 
 
 def test_every_gpu_has_a_lane():
-    assert crew(torch.device("cuda"), 1000, 8, devices=4).lanes == 4
+    assert crew(torch.device("cuda"), 1000, 8, batch=8, devices=4).lanes == 4
     assert [device.type for device in pick_devices("cpu")] == ["cpu"]
 
 

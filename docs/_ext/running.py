@@ -20,6 +20,9 @@ CHOICES = {
 }
 """What cluster.json compares."""
 
+LANES = (("faces_per_second", 3), ("peak_mb_of_process", 0))
+"""What of lanes.json is shown, with how many digits."""
+
 
 def albums() -> str:
     """Return memory and pace of albums."""
@@ -51,30 +54,25 @@ def albums() -> str:
 
 
 def isolation() -> str:
-    """Return what decoding in another process costs, and what a second lane brings."""
+    """Return what decoding in another process costs."""
     measured = load("albums.json")
     start, *photos = measured["isolation"]
     rows = [("start and first photo", start["start_and_first_photo_ms"], "")]
     rows += [(f"a photo of {one['pixels']}", one["apart_ms"], one["here_ms"]) for one in photos]
-    lanes = measured["lanes"]
-    return (
-        table(("decoding", "in another process, ms", "in this one, ms"), rows)
-        + f"\nTwo processors as one batch with two threads: {lanes['one_lane_of_two']['median']:.2f} faces/s; as two "
-        f"batches with one thread each: {lanes['two_lanes_of_one']['median']:.2f}.\n"
-    )
+    return table(("decoding", "in another process, ms", "in this one, ms"), rows)
 
 
 def lanes() -> str:
-    """Return what two batches side by side bring to a whole album."""
+    """Return what two batches side by side bring to an album on two processors."""
     measured = load("lanes.json")
-    rounds, keys = measured["rounds"], ("seconds_per_face", "peak_mb")
     rows = [
-        (f"two processors: {way}", *(", ".join(f"{each[way][key]:g}" for each in rounds) for key in keys))
+        (album, way, *(", ".join(f"{each[way][key]:.{digits}f}" for each in rounds) for key, digits in LANES))
+        for album, rounds in measured["albums"].items()
         for way in rounds[0]
     ]
-    ratio = measured["two_lanes_to_one"]
-    head = (f"{measured['photos']} photos, {measured['steps']} steps", "seconds a face, each round", "peak memory, MB")
-    return f"{table(head, rows)}\nThe second is {ratio['rate']:.2f} times as fast (median).\n"
+    ratios = (f"{album}: {one['median']:.2f}" for album, one in measured["two_to_one"].items())
+    head = ("album", "two processors", "faces/s, each round", "peak memory, MB")
+    return f"{table(head, rows)}\nTwo batches by one, medians: {'; '.join(ratios)}.\n"
 
 
 def album_memory() -> str:

@@ -1,6 +1,6 @@
-"""What albums cost: memory by size, how busy the attack is, what isolated decoding and threads cost.
+"""What albums cost: memory by size, how busy the attack is, what isolated decoding costs.
 
-    python tests/benchmarks/albums.py albums.json
+    python tests/benchmarks/albums.py albums.json [--only PART ...]
 
 Uses the photos that ship and made-up ones. But for one album, the attack is searched for in fewer steps than users
 get, so that a run takes minutes. Each album runs in a process of its own, for its peak memory.
@@ -44,12 +44,14 @@ def main() -> None:
     """Measure, and write the results."""
     parser = argparse.ArgumentParser()
     parser.add_argument("output", type=Path)
+    parser.add_argument("--only", action="append", help="A key of the file to measure again; the rest stays.")
     parser.add_argument("--album", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.album:
         print(json.dumps(album(options.album, options.output)))
         return
-    results: dict[str, Any] = {"machine": machine()}
+    results: dict[str, Any] = json.loads(options.output.read_text(encoding="utf-8")) if options.only else {}
+    results.setdefault("machines", {})
     with tempfile.TemporaryDirectory() as folder:
         parts: dict[str, Callable[[], object]] = {
             "memory": lambda: [memory(Path(folder) / str(count), count) for count in SIZES],
@@ -57,10 +59,10 @@ def main() -> None:
             "mixed_album": lambda: mixed(Path(folder), MANY_STEPS),
             "mixed_album_all_steps": lambda: mixed(Path(folder), ALL_STEPS),
             "by_faces": lambda: {str(count): by_faces(Path(folder), count) for count in FACES},
-            "lanes": lambda: lanes(Path(folder)),
         }
-        for name, part in parts.items():
-            results[name] = part()
+        for name in options.only or parts:
+            results["machines"][name] = machine()
+            results[name] = parts[name]()
             options.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
@@ -133,30 +135,21 @@ def mixed(folder: Path, steps: int) -> dict[str, Any]:
 
 def by_faces(folder: Path, count: int) -> dict[str, Any]:
     """Photos of so many faces each, all of one size."""
-    photos = folder / f"faces{count}"
-    photos.mkdir()
+    return measured([sheet(folder / f"faces{count}", count)], max(1, 16 // count))
+
+
+def sheet(folder: Path, count: int) -> Path:
+    """Make a folder with a photo of so many faces, a square of them."""
+    folder.mkdir()
     side = int(count**0.5)
     with Image.open(EXAMPLES / "phone.jpg") as image:
         tile = image.convert("RGB")
         tile.thumbnail((400, 400))
-    sheet = Image.new("RGB", (tile.width * side, tile.height * side))
+    whole = Image.new("RGB", (tile.width * side, tile.height * side))
     for number in range(count):
-        sheet.paste(tile, (tile.width * (number % side), tile.height * (number // side)))
-    sheet.save(photos / "sheet.jpg", quality=92)
-    return measured([photos], max(1, 16 // count))
-
-
-def lanes(folder: Path) -> dict[str, Any]:
-    """Sixteen faces with two threads in one lane, or one thread in each of two; by turns."""
-    from cloak import crew  # noqa: PLC0415
-
-    kept, rows = crew.LANE, {"one_lane_of_two": [], "two_lanes_of_one": []}
-    for _ in range(3):
-        for name, lane in (("one_lane_of_two", 2), ("two_lanes_of_one", 1)):
-            crew.LANE = lane
-            rows[name].append(measured([folder / "faces4"], 4, jobs=2)["faces_per_second"])
-    crew.LANE = kept
-    return {name: {"faces_per_second": values, "median": median(values)} for name, values in rows.items()}
+        whole.paste(tile, (tile.width * (number % side), tile.height * (number // side)))
+    whole.save(folder / "sheet.jpg", quality=92)
+    return folder
 
 
 def measured(paths: list[Path], photos: int, *, jobs: int | None = None, steps: int = STEPS) -> dict[str, Any]:
