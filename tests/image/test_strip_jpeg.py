@@ -218,11 +218,3 @@ def test_a_zip_or_a_page_hidden_behind_or_in_front_of_the_end_does_not_come_out(
     for hidden in (b"PK\3\4" + SECRET + b"PK\5\6", b"<html>" + SECRET):
         assert_clean(stripped(PLAIN + hidden)[0])
         assert_clean(stripped(inserted(PLAIN, segment(0xFE, hidden)))[0])
-
-
-def test_settings_for_a_coder_that_is_not_used_go():
-    clean = stripped(PLAIN)[0]
-    place = [piece.start for piece in jpeg_segments(clean)][1]
-    written, plan_of_it = stripped(clean[:place] + segment(0xCC, b"\x00\x10") + clean[place:])
-    assert written == clean
-    assert plan_of_it.removed == ("private segment (CC)",)

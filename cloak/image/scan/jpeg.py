@@ -14,7 +14,13 @@ from cloak.image.structure import StructureError
 _DHT, _DAC, _SOI, _EOI, _SOS, _DQT, _DNL, _DRI = 0xC4, 0xCC, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA, 0xCB})
-_ARITHMETIC = frozenset({0xC9, 0xCA, 0xCB})
+_ARITHMETIC, _PROGRESSIVE, _LOSSLESS = frozenset({0xC9, 0xCA, 0xCB}), frozenset({0xC2, 0xCA}), frozenset({0xC3, 0xCB})
+_TABLES: dict[int, Callable[[bytes], int]] = {
+    _DQT: lambda rest: 129 if rest[0] >> 4 else 65,
+    _DHT: lambda rest: 17 + sum(rest[1:17]),
+    _DAC: lambda _: 2,
+}
+"""How many bytes a table has, by what it begins with."""
 _ONCE = frozenset({_APP0, _APP1, _APP14, _DNL, *_FRAMES})
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # anything but a stuffed byte, a restart marker, or one more 0xFF
 _ADOBE = b"Adobe\0\x64\0\0\0\0"
@@ -22,10 +28,12 @@ _ADOBE = b"Adobe\0\x64\0\0\0\0"
 
 @dataclass(slots=True)
 class _State:
-    """What was seen so far."""
+    """What was seen so far. `unused` are the tables that no scan used yet, by marker and number."""
 
     seen: set[int] = field(default_factory=set)
-    components: frozenset[int] = frozenset()
+    frame: bytes = b""
+    kind: int = 0
+    unused: set[tuple[int, int]] = field(default_factory=set)
     lines: int = 0
     profile: list[bytes] = field(default_factory=list)
     profile_closed: bool = False
@@ -54,8 +62,8 @@ def scan(data: Buffer) -> None:
         raise ResidueError(f"JPEG: {len(data) - end} bytes after the end of the image")
     if _SOS not in state.seen:
         raise ResidueError("JPEG: no frame, or no scan")
-    if _DAC in state.seen and not state.seen & _ARITHMETIC:
-        raise ResidueError("JPEG: settings for arithmetic coding that nothing uses")
+    if state.unused:
+        raise ResidueError(f"JPEG: tables that nothing uses (marker {max(state.unused)[0]:02x})")
     if state.profile and not _is_profile(state.profile):
         raise ResidueError("JPEG: APP2 segments that are no profile of ours")
 
@@ -119,31 +127,51 @@ def _is_profile(parts: list[bytes]) -> bool:
 
 
 def _structural(state: _State, marker: int, payload: bytes) -> bool:
-    if marker == _DQT:
-        return _tables(payload, lambda rest: 1 + (128 if rest[0] >> 4 else 64))
-    if marker == _DHT:
-        return _tables(payload, lambda rest: 17 + sum(rest[1:17]))
+    if marker in _TABLES:
+        return _tables(state, marker, payload)
     if marker in _FRAMES:
-        return _frame(state, payload)
+        return _frame(state, marker, payload)
     if marker == _SOS:
-        named = frozenset(payload[1:-3:2])
-        return 1 <= payload[0] <= 4 and len(payload) == 4 + 2 * payload[0] and named <= state.components
+        return _scan(state, payload)
     if marker == _DNL and (_SOS not in state.seen or state.lines):
         return False  # it says how many lines there are, where the frame does not
-    return len(payload) == 2 if marker in {_DRI, _DNL} else marker == _DAC and len(payload) % 2 == 0
+    return len(payload) == 2 and marker in {_DRI, _DNL}
 
 
-def _frame(state: _State, payload: bytes) -> bool:
-    if state.components or len(payload) < 9 or not 1 <= payload[5] <= 4 or len(payload) != 6 + 3 * payload[5]:
+def _frame(state: _State, marker: int, payload: bytes) -> bool:
+    if state.frame or len(payload) < 9 or not 1 <= payload[5] <= 4 or len(payload) != 6 + 3 * payload[5]:
         return False
-    state.components, state.lines = frozenset(payload[6::3]), int.from_bytes(payload[1:3], "big")
+    state.kind, state.frame, state.lines = marker, payload, int.from_bytes(payload[1:3], "big")
     return True
 
 
-def _tables(payload: bytes, size: Callable[[bytes], int]) -> bool:
+def _scan(state: _State, header: bytes) -> bool:
+    """Check the header of a scan; the tables that it needs are in use from then on."""
+    components = {state.frame[place] for place in range(6, len(state.frame), 3)}
+    if not 1 <= header[0] <= 4 or len(header) != 4 + 2 * header[0] or not components.issuperset(header[1:-3:2]):
+        return False
+    first = header[-3]  # coefficient
+    coder = _DAC if state.kind in _ARITHMETIC else _DHT
+    for name, tables in zip(header[1:-3:2], header[2:-3:2], strict=True):
+        places = (place for place in range(6, len(state.frame), 3) if state.frame[place] == name)
+        state.unused -= {(_DQT, state.frame[place + 2]) for place in places}
+        dc, ac = (coder, tables >> 4), (coder, 0x10 + tables % 16)
+        if state.kind in _PROGRESSIVE:  # one kind of coefficients in each scan; DC is made finer without any code
+            state.unused -= ({dc} if header[-1] < 16 else set()) if first == 0 else {ac}
+        else:
+            state.unused -= {dc} if state.kind in _LOSSLESS else {dc, ac}
+    return True
+
+
+def _tables(state: _State, marker: int, payload: bytes) -> bool:
+    """Check that a segment consists of whole tables, none of which takes the place of one that nothing used yet."""
     position = 0
     while position < len(payload):
-        position += size(payload[position : position + 17])
+        table = marker, payload[position] & (0x0F if marker == _DQT else 0xFF)
+        if table in state.unused:
+            raise ResidueError(f"JPEG: a table that nothing uses (marker {marker:02x}), replaced by another")
+        state.unused.add(table)
+        position += _TABLES[marker](payload[position : position + 17])
     return position == len(payload)
 
 

@@ -10,15 +10,16 @@ from cloak.image.structure import Cursor, Directory, StructureError, tiff_direct
 
 _SHORT, _LONG, _RATIONAL, _UNDEFINED = 3, 4, 5, 7
 _SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _COLOURS, _UNIT = 254, 258, 259, 262, 274, 320, 296
-_DENSITY, _TABLES, _PROFILE, _SUBSAMPLING = (282, 283), 347, 34675, 530
+_DENSITY, _PLACE, _TABLES, _PROFILE, _SUBSAMPLING = (282, 283), (286, 287), 347, 34675, 530
 _ARRAYS = frozenset({273, 279, 324, 325})
 _NUMBERS = frozenset(
     {_SUBFILE, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _UNIT}
     | {256, 257, 266, 277, 278, 284, 292, 293, 317, 322, 323, 332, 334, 531}
 )
 _PER_SAMPLE = frozenset({_BITS, 338, 339})  # bits, kinds of extra samples, formats
-_FRACTIONS = {282: 1, 283: 1, 318: 2, 319: 6, 529: 3, 532: 6}
+_FRACTIONS = {282: 1, 283: 1, 286: 1, 287: 1, 318: 2, 319: 6, 529: 3, 532: 6}
 _PALETTE, _JPEG, _MASK = 3, 7, 4
+_FARTHEST = 1 << 20  # pixels that a layer may be moved by
 
 
 def scan(data: Buffer) -> None:
@@ -92,16 +93,25 @@ def _check_values(directory: Directory) -> None:
         raise ResidueError("TIFF: a thumbnail, or a page with flags that we do not know")
     if directory.integers(_ORIENTATION) not in {(), *((number,) for number in range(1, 9))}:
         raise ResidueError("TIFF: an orientation that is none")
-    if {*_DENSITY, _UNIT} & set(tags):
-        numbers = [
-            Cursor(tags[tag].value[start:], little=directory.little).uint(4) if tag in tags else 0
-            for tag in _DENSITY
-            for start in (0, 4)
-        ]
-        across, one, down, another = numbers
-        neutral = 0 < across <= 20 and 0 < down <= 20 and gcd(across, down) == 1 and across != down
-        if not neutral or (one, another) != (1, 1) or directory.integers(_UNIT) != (1,):
-            raise ResidueError("TIFF: a resolution that says more than the shape of a pixel")
+    if {*_DENSITY, *_PLACE, _UNIT} & set(tags):
+        _check_resolution(directory)
+
+
+def _check_resolution(directory: Directory) -> None:
+    """Check that a resolution says but the shape of a pixel, and a position by how many pixels a layer is moved."""
+    entries = {entry.tag: entry for entry in directory.entries}
+    numbers = [
+        Cursor(entries[tag].value[start:], little=directory.little).uint(4) if tag in entries else 0
+        for tag in (*_DENSITY, *_PLACE)
+        for start in (0, 4)
+    ]
+    across, one, down, another, left, over, top, under = numbers
+    moved = left or top
+    neutral = 0 < across <= 20 and 0 < down <= 20 and gcd(across, down) == 1 and (across != down or moved)
+    if not neutral or (one, another) != (1, 1) or directory.integers(_UNIT) != (1,):
+        raise ResidueError("TIFF: a resolution that says more than the shape of a pixel")
+    if (over, under) != ((across, down) if moved else (0, 0)) or max(left, top) > _FARTHEST:
+        raise ResidueError("TIFF: a position that is not one in whole pixels")
 
 
 def _check_coverage(data: Buffer, spans: list[tuple[int, int]]) -> None:

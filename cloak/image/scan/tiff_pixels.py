@@ -15,6 +15,9 @@ _RAW, _LZW, _JPEG_OLD, _JPEG, _PACKBITS, _XZ = 1, 5, 6, 7, 32773, 34925
 _GROUP4 = 4
 _DEFLATE = frozenset({8, 32946})
 _FILES: dict[int, Callable[[Buffer], None]] = {_JPEG_OLD: jpeg.scan, _JPEG: jpeg.scan, 50001: webp.scan}
+_UNMIRRORED = frozenset({_RAW, _JPEG_OLD, _JPEG})
+"""What readers take as it is where a page says that the lowest bit of a byte comes first."""
+_MIRROR = bytes(sum((each >> bit & 1) << (7 - bit) for bit in range(8)) for each in range(256))
 _TABLES = {0xDB: "quantisation", 0xC4: "Huffman", 0xDD: "restart"}
 _STEP = 1 << 20
 _MEMORY = 1 << 28
@@ -59,11 +62,13 @@ def check_strips(data: Buffer, page: Directory, found: _Strips) -> None:
         StructureError: one cannot be followed.
     """
     compression = (page.integers(259) or (_RAW,))[0]
-    group4 = _GROUP4_ENDS[_one(page, 266, 1) == 2]
+    mirrored = _one(page, 266, 1) == 2
     for (start, end), sizes in found.items():
         if compression == _GROUP4:
-            last = group4.search(data, start, end)
+            last = _GROUP4_ENDS[mirrored].search(data, start, end)
             fits = last is not None and last.end() == end
+        elif mirrored and compression not in _UNMIRRORED:
+            fits = _fits(data[start:end].translate(_MIRROR), 0, end - start, compression, sizes)
         else:
             fits = _fits(data, start, end, compression, sizes)
         if not fits:
@@ -138,7 +143,7 @@ def _group4_end(*, mirrored: bool) -> re.Pattern[bytes]:
             mask, value = cared >> place & 0xFF, wanted >> place & 0xFF
             fitting = [each for each in range(256) if each & mask == value] if mask else []
             if mirrored:
-                fitting = [sum((each >> bit & 1) << (7 - bit) for bit in range(8)) for each in fitting]
+                fitting = [_MIRROR[each] for each in fitting]
             text += b"[%s]" % b"".join(b"\\x%02x" % each for each in fitting) if mask else b""
         found.append(text)
     return re.compile(b"|".join(found))

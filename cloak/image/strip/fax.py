@@ -6,19 +6,13 @@ Source: ITU-T T.6, 2.4.1.1 (EOFB); TIFF 6.0, section 11.
 from collections.abc import Iterable
 
 _END = 2 * ("0" * 11 + "1")
-_MIRRORED = bytes(int(f"{each:08b}"[::-1], 2) for each in range(256))
 
 
-def group4(blocks: Iterable[bytes], *, mirrored: bool) -> int | None:
-    """Return how many bytes of a strip there are up to its end; None if it has none.
-
-    Args:
-        blocks: the strip.
-        mirrored: the first bit is a byte's lowest (FillOrder 2).
-    """
+def group4(blocks: Iterable[bytes]) -> int | None:
+    """Return how many bytes of a strip, given in blocks, there are up to its end; None if it has none."""
     position, carried = 0, b""
     for block in blocks:
-        data = carried + (block.translate(_MIRRORED) if mirrored else block)
+        data = carried + block
         found = f"{int.from_bytes(data, 'big'):0{8 * len(data)}b}".find(_END)
         if found >= 0:
             return position + -(-(found + len(_END)) // 8)

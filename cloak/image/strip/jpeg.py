@@ -1,10 +1,10 @@
 """Rewrite a JPEG file around its coded picture: segments by allow-list, headers and profile made anew.
 
-Frame, tables and scans are copied as they are. The JFIF header is written anew without its thumbnail, the Adobe header
-without its flags, each only where there was one: decoders tell by them what the colours mean. Like decoders, this
-passes over bytes between segments, and heeds only what stands before the first scan. A file that ends in the middle of
-a scan gets the end marker that decoders, browsers among them, take as read there: they show the same. One that ends
-anywhere else is refused.
+Frame, scans and the tables that these use are copied as they are. The JFIF header is written anew without its
+thumbnail, the Adobe header without its flags, each only where there was one: decoders tell by them what the colours
+mean. Like decoders, this passes over bytes between segments, and heeds only what stands before the first scan. A file
+that ends in the middle of a scan gets the end marker that decoders, browsers among them, take as read there: they show
+the same. One that ends anywhere else is refused.
 
 Source: ITU-T T.81, annex B; T.871 (JFIF); T.872, section 6.5.3 (Adobe); ICC.1:2022, annex B.4 (profiles).
 """
@@ -17,11 +17,11 @@ from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image import aspect, blocks, orientation, profiles
 from cloak.image.strip.base import CUT_OFF, Keep, Piece, Plan, Source, Span, merged
 from cloak.image.strip.finder import Finder, behind
+from cloak.image.strip.jpeg_tables import DAC, DHT, DQT, Tables
 
-_DHT, _DAC, _SOI, _EOI, _SOS, _DQT, _DNL, _DRI, _COM = 0xC4, 0xCC, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE
+_SOI, _EOI, _SOS, _DNL, _DRI, _COM = 0xD8, 0xD9, 0xDA, 0xDC, 0xDD, 0xFE
 _APPS = range(0xE0, 0xF0)
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA, 0xCB})
-_ARITHMETIC = frozenset({0xC9, 0xCA, 0xCB})
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -45,22 +45,21 @@ class _Segment:
 class _Found:
     """What a file consists of. `adobe` is the colour transform, `density` what JFIF says, each if there is a header.
 
-    `conditions` are the settings for arithmetic coding, among the pieces of the `body`; `cut` is whether the file ends
-    in a scan.
+    `tables` are among the pieces of the `body`; `cut` is whether the file ends in a scan.
     """
 
     density: tuple[int, int] | None = None
     adobe: int | None = None
-    components: bytes = b""
+    kind: int = 0
+    frame: bytes = b""
     lines: int = 0
-    arithmetic: bool = False
     scans: int = 0
     cut: bool = False
     exif: bytes = b""
     xmp: bytes = b""
     looked: int = 0
     profile: list[bytes] = field(default_factory=list)
-    conditions: list[Piece] = field(default_factory=list)
+    tables: Tables = field(default_factory=Tables)
     body: list[Piece] = field(default_factory=list)
     removed: set[str] = field(default_factory=set)
 
@@ -116,10 +115,10 @@ def _ended(found: _Found) -> _Found:
     """What was found, once the end of the picture was."""
     if not found.scans or not found.lines:
         raise _damaged("no picture in it")
-    if found.conditions and not found.arithmetic:  # nothing uses them, whatever they say
-        found.body = [piece for piece in found.body if piece not in found.conditions]
-        found.removed.add(f"private segment ({_DAC:02X})")
-    found.body.append(b"\xff\xd9")
+    used = [part for piece in found.body for part in found.tables.written(piece)]
+    if sum(map(len, used)) < sum(map(len, found.body)):
+        found.removed.add("tables that nothing uses")
+    found.body = [*used, b"\xff\xd9"]
     return found
 
 
@@ -163,8 +162,9 @@ def _scan(finder: Finder, segment: _Segment, found: _Found) -> None:
     """Keep the header of a scan and its data, up to the next marker that is no restart, without fill bytes."""
     payload = finder.source.read(segment.start, segment.end - segment.start)
     right = payload and 1 <= payload[0] <= 4 and len(payload) == 4 + 2 * payload[0]
-    if not right or not set(payload[1:-3:2]) <= set(found.components):
+    if not right or not set(payload[1:-3:2]) <= set(found.frame[6::3]):
         raise _damaged(f"the header of a scan at byte {segment.start}")
+    found.tables.use(found.kind, found.frame, payload)
     stop = finder.find(_SCAN_END, segment.end)
     if stop is None:
         found.cut, stop = True, finder.source.size
@@ -180,17 +180,17 @@ def _scan(finder: Finder, segment: _Segment, found: _Found) -> None:
 def _keep(source: Source, segment: _Segment, found: _Found) -> bool:
     """Keep a frame header or tables; return False for what decoders pass over."""
     marker, payload = segment.marker, source.read(segment.start, segment.end - segment.start)
+    piece = Span(segment.start - 4, segment.end)
     if marker in _FRAMES:
-        if found.components or len(payload) < 6 or not 1 <= payload[5] <= 4 or len(payload) != 6 + 3 * payload[5]:
+        if found.frame or len(payload) < 6 or not 1 <= payload[5] <= 4 or len(payload) != 6 + 3 * payload[5]:
             raise _damaged(f"a second frame, or one without its exact size, at byte {segment.start}")
         if not any(payload[3:5]):
             raise _damaged("a picture without a width")
-        found.components, found.lines = payload[6::3], int.from_bytes(payload[1:3], "big")
-        found.arithmetic = marker in _ARITHMETIC
-    elif marker in {_DHT, _DQT, _DAC, _DRI}:
+        found.kind, found.frame, found.lines = marker, payload, int.from_bytes(payload[1:3], "big")
+    elif marker in {DHT, DQT, DAC, _DRI}:
         if not payload and marker != _DRI:
             return False
-        if not _are_tables(marker, payload):
+        if not (len(payload) == 2 if marker == _DRI else found.tables.add(piece, marker, payload)):
             raise _damaged(f"tables without their exact size at byte {segment.start}")
     elif marker == _DNL:
         if found.lines or found.scans != 1 or len(payload) != 2:
@@ -202,23 +202,8 @@ def _keep(source: Source, segment: _Segment, found: _Found) -> bool:
         )
     else:
         return False
-    piece = Span(segment.start - 4, segment.end)
     found.body.append(piece)
-    if marker == _DAC:
-        found.conditions.append(piece)
     return True
-
-
-def _are_tables(marker: int, payload: bytes) -> bool:
-    if marker == _DRI:
-        return len(payload) == 2
-    if marker == _DAC:
-        return len(payload) % 2 == 0
-    position = 0
-    while position < len(payload):
-        head = payload[position : position + 17]
-        position += 17 + sum(head[1:]) if marker == _DHT else 65 + 64 * (head[0] >> 4 != 0)
-    return position == len(payload)
 
 
 def _describe(source: Source, segment: _Segment, found: _Found) -> None:

@@ -9,16 +9,17 @@ import struct
 from dataclasses import dataclass, field
 
 from cloak.errors import TooLargeError, UnsupportedPhotoError
-from cloak.image import aspect, blocks, orientation, profiles
+from cloak.image import blocks, orientation, profiles
 from cloak.image.strip.base import Keep, Piece, Plan, Source, merged
 from cloak.image.strip.finder import behind
 from cloak.image.strip.tiff_names import names
+from cloak.image.strip.tiff_place import ACROSS, DOWN, LEFT, TOP, UNIT, place, shape
 from cloak.image.strip.tiff_read import Directory, damaged, directories, pointed_at
 from cloak.image.strip.tiff_strips import JPEG, JPEG_OLD, Layout, Trimmer, jpeg_tables, layout
 
 _SHORT, _LONG, _RATIONAL, _UNDEFINED = 3, 4, 5, 7
 _SUBFILE, _OLD_SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _COLOURS = 254, 255, 258, 259, 262, 274, 320
-_ACROSS, _DOWN, _UNIT = _DENSITY = 282, 283, 296
+_DENSITY = (ACROSS, DOWN, UNIT)
 _NO_UNIT, _PALETTE = 1, 3
 _SUB_DIRECTORIES = 330
 _POINTERS = (_SUB_DIRECTORIES, 34665, 34853)
@@ -68,6 +69,7 @@ class _File:
         kept: names of what stays beside the picture.
         end: offset after the last byte that a page refers to.
         left: bytes that may still be written: strips that overlap would multiply.
+        layered: whether there are several pages, which may lie somewhere on each other.
     """
 
     source: Source
@@ -78,6 +80,7 @@ class _File:
     kept: set[str] = field(default_factory=set)
     end: int = 0
     left: int = 0
+    layered: bool = False
 
     def pack(self, kind: int, *numbers: int) -> tuple[int, int, bytes]:
         """Numbers as the value of a tag: type, count, bytes."""
@@ -101,7 +104,9 @@ def plan(source: Source, keep: Keep) -> Plan:
     if not found:
         raise damaged("no picture in it")
     file = _File(source, order, keep, Trimmer(source), left=2 * source.size)
-    pages = [_page(directory, file) for directory in _full(found, file)]
+    full = _full(found, file)
+    file.layered = len(full) > 1
+    pages = [_page(directory, file) for directory in full]
     file.removed |= file.trimmer.removed | ({blocks.STRAY} if file.trimmer.hidden else set())
     if not any(tag in directory.entries for directory in found for tag in _POINTERS):
         file.end = max([file.end, *(directory.end for directory in found)])
@@ -196,17 +201,17 @@ def _orientation(directory: Directory, page: _Page, file: _File) -> None:
 
 
 def _resolution(directory: Directory, page: _Page, file: _File) -> None:
-    """Keep of a resolution the shape of a pixel."""
-    if not set(_DENSITY) & set(directory.entries):
-        return
-    across, down = (directory.ratios(tag)[:1] for tag in (_ACROSS, _DOWN))
-    shape = (1, 1)
-    if across and down:
-        shape = aspect.ratio(across[0][0] * down[0][1], down[0][0] * across[0][1])
-    if shape != (1, 1):
-        page.values[_ACROSS], page.values[_DOWN] = (file.pack(_RATIONAL, edge, 1) for edge in shape)
-        page.values[_UNIT] = file.pack(_SHORT, _NO_UNIT)
-    if shape == (1, 1) or (across[0], down[0]) != ((shape[0], 1), (shape[1], 1)) or directory.integer(_UNIT, 2) != 1:
+    """Keep of a resolution the shape of a pixel, and where a layer lies, which is told by means of it."""
+    edges, corner = shape(directory), place(directory) if file.layered else (0, 0)
+    written: dict[int, tuple[tuple[int, int], ...]] = {}
+    if edges != (1, 1) or any(corner):
+        written = {tag: ((edge, 1),) for tag, edge in zip((ACROSS, DOWN), edges, strict=True)}
+        page.values[UNIT] = file.pack(_SHORT, _NO_UNIT)
+    if any(corner):
+        written |= {tag: ((at, edge),) for tag, at, edge in zip((LEFT, TOP), corner, edges, strict=True)}
+    page.values |= {tag: file.pack(_RATIONAL, *ratio) for tag, (ratio,) in written.items()}
+    stated = {tag: directory.ratios(tag) for tag in (ACROSS, DOWN) if tag in directory.entries}
+    if stated and (stated != {tag: written.get(tag) for tag in (ACROSS, DOWN)} or directory.integer(UNIT, 2) != 1):
         file.removed.add(blocks.RESOLUTION)
 
 

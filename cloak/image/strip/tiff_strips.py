@@ -14,7 +14,7 @@ from cloak.image.strip.fax import group4
 from cloak.image.strip.lzw import Codes
 from cloak.image.strip.reader import Reader
 from cloak.image.strip.tiff_read import Directory, damaged
-from cloak.image.strip.tiff_unpack import Deflate, Xz, packbits
+from cloak.image.strip.tiff_unpack import MIRRORED, Deflate, Xz, packbits
 
 RAW, LZW, JPEG_OLD, JPEG, DEFLATE, DEFLATE_OLD, PACKBITS, LZMA, WEBP = 1, 5, 6, 7, 8, 32946, 32773, 34925, 50001
 _GROUP4, _FAX = 4, frozenset({2, 3, 32771})
@@ -22,6 +22,8 @@ _KNOWN = _FAX | {_GROUP4, RAW, LZW, JPEG_OLD, JPEG, DEFLATE, DEFLATE_OLD, PACKBI
 _PACKED = frozenset({DEFLATE, DEFLATE_OLD, LZMA})
 _FILES = {JPEG_OLD: jpeg.plan, JPEG: jpeg.plan, WEBP: webp.plan}
 """How pixels are coded that are a file of their own in each strip."""
+_NEVER_MIRRORED = frozenset({RAW, JPEG_OLD, JPEG})
+"""How pixels are coded where the order of bits says nothing about the code: libtiff reverses the bits of all others."""
 _YCBCR = 6
 _MOST_SAMPLES = 1 << 16
 _STEP = 1 << 16
@@ -43,7 +45,7 @@ class Layout:
         last_rows: of the last strip, which may end with the picture.
         bits: of a pixel, in each plane.
         block: pixels across and down that share their colour, and how many samples they have.
-        mirrored: the first pixel of a byte is in its lowest bit.
+        mirrored: the first bit of a byte is its lowest, also where it belongs to a code.
     """
 
     compression: int
@@ -149,28 +151,39 @@ class Trimmer:
             return (Span(offset, offset + expected),)
         if not 0 <= offset <= offset + count <= self.source.size:
             raise damaged(f"strip {index} lies outside the file")
+        mirrored = laid.mirrored and laid.compression not in _NEVER_MIRRORED
+        strip = _Window(self.source, offset, count, mirrored=mirrored)
+        return tuple(
+            Span(offset + piece.start, offset + piece.end)
+            if isinstance(piece, Span)
+            else (piece.translate(MIRRORED) if mirrored else piece)
+            for piece in self._pieces(strip, laid, index)
+        )
+
+    def _pieces(self, strip: Source, laid: Layout, index: int) -> tuple[Piece, ...]:
+        """What to write of a strip, by offsets from its start."""
         if laid.compression == LZW:
-            return self._lzw(index, expected, offset, count)
+            return self._lzw(strip, index, laid.size(index))
         if laid.compression in _FILES:
-            return self._file(laid.compression, offset, count)
+            return self._file(strip, laid.compression)
         if laid.compression == PACKBITS:
-            used = packbits(Reader(self.source, offset), expected, offset + count)
+            used = packbits(Reader(strip), laid.size(index))
         elif laid.compression == _GROUP4:
-            end = group4(_blocks(self.source, offset, count), mirrored=laid.mirrored)
+            end = group4(_blocks(strip))
             if end is None:
                 raise UnsupportedPhotoError(f"TIFF: pixels coded as by a fax, without their end: {_INSTEAD}")
             used = end
         else:
-            used = self._unpacked(laid, index, offset, count)
-        self.hidden |= used < count
-        return (Span(offset, offset + used),)
+            used = _unpacked(strip, laid, index)
+        self.hidden |= used < strip.size
+        return (Span(0, used),)
 
-    def _lzw(self, index: int, expected: int, offset: int, count: int) -> tuple[Piece, ...]:
-        head = self.source.read(offset, min(2, count))
+    def _lzw(self, strip: Source, index: int, expected: int) -> tuple[Piece, ...]:
+        head = strip.read(0, min(2, strip.size))
         old = head[:1] == b"\0" and len(head) == 2 and head[1] & 1  # as written before the standard: as in a GIF
         codes = Codes(8, expected, tiff=not old)
         end = None
-        for block in _blocks(self.source, offset, count):
+        for block in _blocks(strip):
             end = codes.feed(block)
             if end:
                 break
@@ -178,56 +191,55 @@ class Trimmer:
             raise damaged(f"strip {index} holds {codes.seen} of {expected} bytes")
         end = end or codes.end()
         size = end.whole + len(end.tail)
-        if size <= count and self.source.read(offset + end.whole, len(end.tail)) == end.tail:
-            self.hidden |= size < count
-            return (Span(offset, offset + size),)
-        self.hidden |= size < count
-        return Span(offset, offset + end.whole), end.tail
+        self.hidden |= size < strip.size
+        if size <= strip.size and strip.read(end.whole, len(end.tail)) == end.tail:
+            return (Span(0, size),)
+        return Span(0, end.whole), end.tail
 
-    def _unpacked(self, laid: Layout, index: int, offset: int, count: int) -> int:
-        """Bytes of a strip up to the end of its pixels, which are unpacked to find it."""
-        unpack = Xz() if laid.compression == LZMA else Deflate()
-        most, size = laid.size(index, full=True), 0
-        for block in _blocks(self.source, offset, count):
-            for part in unpack.parts(block):
-                size += part
-                if size > most:
-                    raise damaged(f"strip {index} holds more than {most} bytes")
-            if unpack.eof:
-                break
-        if not unpack.eof or size < laid.size(index):
-            raise damaged(f"strip {index} holds {size} of {laid.size(index)} bytes, or has no end")
-        return unpack.used
-
-    def _file(self, compression: int, offset: int, count: int) -> tuple[Piece, ...]:
-        planned = _FILES[compression](_Window(self.source, offset, count), Keep(orientation=False, profile=False))
+    def _file(self, strip: Source, compression: int) -> tuple[Piece, ...]:
+        planned = _FILES[compression](strip, Keep(orientation=False, profile=False))
         if planned.notes:
             raise damaged(f"a strip: {'; '.join(planned.notes)}")
         self.removed.update(planned.removed)
-        return tuple(
-            Span(offset + piece.start, offset + piece.end) if isinstance(piece, Span) else piece
-            for piece in planned.pieces
-        )
+        return planned.pieces
+
+
+def _unpacked(strip: Source, laid: Layout, index: int) -> int:
+    """Bytes of a strip up to the end of its pixels, which are unpacked to find it."""
+    unpack = Xz() if laid.compression == LZMA else Deflate()
+    most, size = laid.size(index, full=True), 0
+    for block in _blocks(strip):
+        for part in unpack.parts(block):
+            size += part
+            if size > most:
+                raise damaged(f"strip {index} holds more than {most} bytes")
+        if unpack.eof:
+            break
+    if not unpack.eof or size < laid.size(index):
+        raise damaged(f"strip {index} holds {size} of {laid.size(index)} bytes, or has no end")
+    return unpack.used
 
 
 class _Window:
-    """A part of a source as a source of its own."""
+    """A part of a source as a source of its own, if need be with the bits of each byte the other way round."""
 
-    def __init__(self, source: Source, start: int, size: int) -> None:
+    def __init__(self, source: Source, start: int, size: int, *, mirrored: bool) -> None:
         self._source = source
         self._start = start
+        self._mirrored = mirrored
         self.size = size
 
     def read(self, offset: int, count: int) -> bytes:
         """See `Source.read`."""
         if offset < 0 or count < 0 or offset + count > self.size:
             raise damaged(f"bytes {offset} to {offset + count} of a strip of {self.size}")
-        return self._source.read(self._start + offset, count)
+        data = self._source.read(self._start + offset, count)
+        return data.translate(MIRRORED) if self._mirrored else data
 
 
-def _blocks(source: Source, offset: int, count: int) -> Iterator[bytes]:
-    for start in range(offset, offset + count, _STEP):
-        yield source.read(start, min(_STEP, offset + count - start))
+def _blocks(source: Source) -> Iterator[bytes]:
+    for start in range(0, source.size, _STEP):
+        yield source.read(start, min(_STEP, source.size - start))
 
 
 def jpeg_tables(tables: bytes) -> bytes:

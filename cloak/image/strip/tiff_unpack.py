@@ -9,6 +9,8 @@ from cloak.image.strip.base import BLOCK
 from cloak.image.strip.reader import Reader
 from cloak.image.strip.tiff_read import damaged
 
+MIRRORED = bytes(int(f"{each:08b}"[::-1], 2) for each in range(256))
+"""Each byte with its bits the other way round."""
 _MEMORY = 1 << 28
 
 
@@ -72,31 +74,27 @@ class Xz(Unpacker):
             block = b""
 
 
-def packbits(reader: Reader, expected: int, end: int) -> int:
+def packbits(strip: Reader, expected: int) -> int:
     """Bytes of a strip up to the end of its packed pixels.
 
     Args:
-        reader: at the start of the strip.
+        strip: at its start.
         expected: bytes of pixels.
-        end: offset after the strip.
 
     Raises:
         UnreadablePhotoError: it ends early.
     """
-    start = reader.position
     while expected > 0:
-        if reader.position >= end:
+        if not strip.left:
             raise damaged(f"a strip that lacks {expected} bytes")
-        head = reader.take(1)[0]
+        head = strip.take(1)[0]
         if head < 128:
-            reader.take(head + 1)
+            strip.take(head + 1)
             expected -= head + 1
         elif head > 128:
-            reader.take(1)
+            strip.take(1)
             expected -= 257 - head
-    if reader.position > end:
-        raise damaged("a strip that ends within its last run")
-    return reader.position - start
+    return strip.position
 
 
-__all__ = ["Deflate", "Xz", "packbits"]
+__all__ = ["MIRRORED", "Deflate", "Xz", "packbits"]
