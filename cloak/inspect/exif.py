@@ -8,6 +8,7 @@ from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.ifd import Tag, walk
 
 _HEADERS = (b"Exif\0\0", b"Exif\0", b"EXIF\0\0", b"exif\0\0")
+_MOST_HEADERS = 8
 _MAKER_NOTE, _PRIVATE, _COMMENT = 0x927C, 0xC634, 0x9286
 _NESTED = {0x02BC: "XMP", 0x83BB: "IPTC", 0x8649: "Photoshop", 0x8773: "colour profile", 0xC51B: "IPTC"}
 _GEOTIFF = (0x830E, 0x8482, 0x85D8, 0x87AF)
@@ -30,10 +31,9 @@ def read(block: memoryview, notes: Notes, *, source: str = "EXIF", container: bo
         source: what to call it.
         container: it is a TIFF file, whose first directory must describe its pixels.
     """
-    for header in _HEADERS:
-        if bytes(block[: len(header)]) == header:
-            block = block[len(header) :]
-            break
+    for _ in range(_MOST_HEADERS):  # some write it twice
+        header = next((header for header in _HEADERS if bytes(block[: len(header)]) == header), b"")
+        block = block[len(header) :]
     directories: dict[tuple[int, str, int], dict[int, Tag]] = {}
     for tag in walk(block):
         notes.spend(_COST)

@@ -3,60 +3,64 @@
 Source: ISO/IEC 14496-12; Apple's QuickTime File Format, "User Data Atoms" and "Metadata".
 """
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from cloak.image.bmff import Box, boxes
 from cloak.image.structure import StructureError
+from cloak.inspect import film_words
 from cloak.inspect.finding import Harm, Notes
-from cloak.inspect.text import decoded
 
 _EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
-_NESTS = frozenset({b"moov", b"trak", b"mdia", b"udta", b"ilst", b"minf"})
+_NESTS = frozenset({b"moov", b"trak", b"mdia", b"udta", b"minf", b"stbl"})
 _HEADERS = {b"mvhd": "video made", b"tkhd": "video track made", b"mdhd": "video track made"}
-_PLACE = re.compile(rb"([+-]\d{1,3}\.\d{2,10})([+-]\d{1,3}\.\d{2,10})(?:[+-]\d{1,6}(?:\.\d{1,6})?)?/")
-_WORDS = {
-    b"\xa9day": (Harm.WHEN, "video made"),
-    b"\xa9mak": (Harm.DEVICE, "camera or phone"),
-    b"\xa9mod": (Harm.DEVICE, "camera or phone"),
-    b"\xa9swr": (Harm.DEVICE, "software"),
-    b"\xa9too": (Harm.DEVICE, "software"),
-    b"\xa9ART": (Harm.WHO, "artist"),
-    b"\xa9nam": (Harm.WHO, "title"),
-    b"\xa9cmt": (Harm.WHO, "comment"),
-}
 _MOST = 2_000
-_META_LARGEST = 1 << 20
 
 
-def read(data: memoryview, notes: Notes, *, source: str = "video") -> None:
-    """Say what the boxes of a film say, as far as they can be followed."""
-    seen = [0]
-    for box in _flat(data, seen):
+def read(
+    data: memoryview,
+    notes: Notes,
+    *,
+    source: str = "video",
+    offset: int = 0,
+    photo: Callable[[Box], None] | None = None,
+) -> None:
+    """Say what the boxes of a film say, as far as they can be followed.
+
+    Args:
+        data: the film.
+        notes: where to write it down.
+        source: what to call it.
+        offset: where it starts in its file.
+        photo: gets the boxes that belong to photos (`meta`, `stsd`), where the film is one that moves.
+    """
+    for parent, box in _flat(data, offset, [0]):
         if box.kind in _HEADERS and len(box.body) >= 12:
-            width = 8 if box.body[0] == 1 else 4
-            for place, what in ((4, _HEADERS[box.kind]), (4 + width, "video changed")):
-                seconds = int.from_bytes(box.body[place : place + width], "big")
-                if seconds:
-                    notes.say(Harm.WHEN, what, since_1904(seconds), source=source)
-        elif box.kind in _WORDS and (value := decoded(box.body[4:])):
-            notes.say(*_WORDS[box.kind], value, source=source)
-        elif box.kind in {b"\xa9xyz", b"meta", b"loci"}:
-            _place(bytes(box.body[:_META_LARGEST]), notes, source)
+            _dates(box, notes, source)
+        elif box.kind == b"meta":
+            film_words.meta(box, notes, source)
+        elif parent == b"udta" or box.kind == b"uuid":
+            film_words.user_data(box, notes, source)
+        if photo is not None and box.kind in {b"meta", b"stsd"}:
+            try:
+                photo(box)
+            except StructureError as error:
+                notes.damaged(f"box {box.kind.decode()} of the {source} could not be read to its end ({error})")
 
 
-def _place(content: bytes, notes: Notes, source: str) -> None:
-    if found := _PLACE.search(content):
-        values = [f"{float(number):.5f}" for number in found.groups()]
-        notes.say(Harm.WHERE, "position", ", ".join(values), source=source)
-    for key, harm, what in ((b"com.apple.quicktime.content.identifier", Harm.TRAVELS, "ID of the live photo"),):
-        if key in content:
-            notes.say(harm, what, source=source)
+def _dates(box: Box, notes: Notes, source: str) -> None:
+    width = 8 if box.body[0] == 1 else 4
+    for place, what in ((4, _HEADERS[box.kind]), (4 + width, "video changed")):
+        seconds = int.from_bytes(box.body[place : place + width], "big")
+        if seconds:
+            notes.say(Harm.WHEN, what, since_1904(seconds), source=source)
 
 
-def _flat(data: memoryview, seen: list[int], depth: int = 0) -> Iterator[Box]:
-    iterator = boxes(data)
+def _flat(
+    data: memoryview, offset: int, seen: list[int], parent: bytes = b"", depth: int = 0
+) -> Iterator[tuple[bytes, Box]]:
+    """Yield the boxes that are looked into, each with the kind of the one around it."""
+    iterator = boxes(data, offset)
     while seen[0] < _MOST:
         seen[0] += 1
         try:
@@ -64,9 +68,9 @@ def _flat(data: memoryview, seen: list[int], depth: int = 0) -> Iterator[Box]:
         except (StopIteration, StructureError):
             return
         if box.kind in _NESTS and depth < 8:
-            yield from _flat(box.body, seen, depth + 1)
+            yield from _flat(box.body, box.offset, seen, box.kind, depth + 1)
         else:
-            yield box
+            yield parent, box
 
 
 def since_1904(seconds: int) -> str:

@@ -181,8 +181,8 @@ def overlay(container="heic"):
 
 
 def turned(container="heic"):
-    """The same picture twice: as it is, and cropped and turned, which is what is shown."""
-    crop = struct.pack(">8I", 40, 1, 30, 1, 0, 1, 0, 1)
+    """The same picture twice: as it is, and without its last column and row and turned, which is what is shown."""
+    crop = struct.pack(">8i", 63, 1, 63, 1, -1, 2, -1, 2)
     properties = [ispe(64, 64), (b"clap", crop, True), (b"irot", b"\1", True), (b"imir", b"\1", True)]
     whole = Item(b"iden", b"", properties, {b"dimg": [2]})
     return [whole, like(coded(container), hidden=True), *about(1)]

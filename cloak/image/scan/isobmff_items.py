@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from cloak.image.bmff import Box, boxes
 from cloak.image.scan import bitstream
 from cloak.image.scan.isobmff_boxes import Span, Table, parts, residue
-from cloak.image.scan.isobmff_properties import ALPHA, check
+from cloak.image.scan.isobmff_properties import ALPHA, check, check_crop
 from cloak.image.structure import Cursor, StructureError
 
 _HANDLERS = frozenset({bytes(8) + b"pict" + bytes(12) + name + b"\0" for name in (b"", b"libavif")})
@@ -120,6 +120,7 @@ def _properties(box: Box, items: dict[int, _Item]) -> None:
         seen.add(number)
         used.update(marks)
         items[number].properties = [properties[mark - 1] for mark in marks]
+        check_crop(items[number].properties)
     table.end()
     if len(used) != len(properties):
         raise residue("properties that no item has")

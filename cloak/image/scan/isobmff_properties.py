@@ -3,12 +3,13 @@
 Source: ISO/IEC 23008-12:2022, section 6.5; ISO/IEC 14496-12:2022, section 12.1; AV1 image file format, section 2.3.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cloak.image.bmff import Box
 from cloak.image.clean_profile import is_clean
 from cloak.image.scan import bitstream
 from cloak.image.scan.isobmff_boxes import residue
+from cloak.image.scan.isobmff_crop import hidden
 
 ALPHA = frozenset({b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"})
 """Auxiliary pictures that are the alpha plane of another."""
@@ -24,6 +25,22 @@ def check(box: Box) -> None:
     rule = _RULES.get(box.kind)
     if rule is None or not rule(bytes(box.body)):
         raise residue(f"property {box.kind.decode('latin-1')} at offset {box.start}")
+
+
+def check_crop(properties: Sequence[Box], size: tuple[int, int] = (0, 0)) -> None:
+    """Check that nothing of a picture is hidden by its crop.
+
+    Args:
+        properties: of the picture, in order.
+        size: width and height before the crop; (0, 0) where `ispe` says it.
+
+    Raises:
+        ResidueError: more is hidden than what encoders pad by.
+        StructureError: a crop that does not add up.
+    """
+    cut = hidden(properties, size)
+    if any(cut):
+        raise residue("a crop that hides {} pixels left, {} right, {} at the top, {} at the bottom".format(*cut))
 
 
 def _sized(size: int) -> Callable[[bytes], bool]:

@@ -6,11 +6,11 @@ Source: ISO/IEC 14496-12:2022, sections 8.2 to 8.8; ISO/IEC 23008-12:2022, secti
 from cloak.image.bmff import Box, boxes
 from cloak.image.scan.isobmff_boxes import Span, Table, ordered, parts, residue
 from cloak.image.scan.isobmff_items import check_units
-from cloak.image.scan.isobmff_properties import check
+from cloak.image.scan.isobmff_properties import check, check_crop
 from cloak.image.structure import Cursor, StructureError
 
 _PARAMETERS = {b"hvc1": b"hvcC", b"hev1": b"hvcC", b"av01": b"av1C"}
-_PROPERTIES = frozenset({b"hvcC", b"av1C", b"colr", b"pasp", b"clap", b"clli", b"mdcv", b"auxi", b"ccst"})
+_PROPERTIES = frozenset(b"hvcC av1C colr pasp clap irot imir clli mdcv auxi ccst".split())
 _MOST_SAMPLES = 100_000
 _UNDETERMINED = bytes.fromhex("55c40000")
 _HERE = bytes.fromhex("0000001c64726566 00000000 00000001 0000000c75726c20 00000001")
@@ -190,6 +190,7 @@ def _entries(box: Box) -> list[tuple[bytes, bytes]]:
                 check(one)
             elif len(one.body) != 8 or any(one.body[:4]) or any(one.body[5:]) or one.body[4] & 3:
                 raise residue("a ccst box with reserved bits")
+        check_crop(properties, (int.from_bytes(fixed[1][:2], "big"), int.from_bytes(fixed[1][2:], "big")))
         parameters = [bytes(one.body) for one in properties if one.kind == _PARAMETERS[entry.kind]]
         if len(parameters) != 1:
             raise residue("frames without their decoder's parameters")

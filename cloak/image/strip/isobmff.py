@@ -77,7 +77,8 @@ def plan(source: Source, keep: Keep) -> Plan:
     """
     report = Report()
     found = _read(source, report)
-    properties, units = Properties(keep, report), Units(report)
+    still_heic = found.movie is None and b"avif" not in found.brands  # which our decoder crops as it is stated
+    properties, units = Properties(keep, report, reencodes=still_heic), Units(report)
     store = _Store(_HEAVIER * source.size)
     movie = None
     if found.movie is not None:

@@ -30,7 +30,7 @@ _UNDETERMINED = 0x55C4  # "und", the language of nobody
 _HERE = write_full(b"dref", struct.pack(">I", 1), write_full(b"url ", flags=1))
 _MOST_TRACKS = 32
 _MOST_SEQUENCES = 4  # that are read: pictures and their alpha plane, twice
-_INSIDE = frozenset({b"colr", b"pasp", b"clap", b"clli", b"mdcv", b"auxi", b"av1C", b"hvcC"})
+_INSIDE = frozenset({b"colr", b"pasp", b"clap", b"irot", b"imir", b"clli", b"mdcv", b"auxi", b"av1C", b"hvcC"})
 
 
 @dataclass(slots=True)
@@ -159,7 +159,8 @@ def frames(source: Source, track: Track, properties: Properties, units: Units) -
     entries, parameters = [], []
     for entry in track.entries:
         owned = [(kind, body, False) for kind, body in entry.properties if kind != b"ccst"]
-        written = [(kind, body) for kind, body, _ in properties.rewrite(owned) if kind in _INSIDE]
+        size = struct.unpack(">HH", entry.size)
+        written = [(kind, body) for kind, body, _ in properties.rewrite(owned, size) if kind in _INSIDE]
         needed = [body for kind, body in written if kind == CODED[entry.kind]]
         if len(needed) != 1:
             raise damaged(f"{len(needed)} boxes {CODED[entry.kind]!r} for frames coded as {entry.kind!r}")

@@ -12,6 +12,7 @@ from cloak.image import blocks, profiles
 from cloak.image.strip.base import Keep
 from cloak.image.strip.isobmff_bits import av1_parameters, hevc_parameters
 from cloak.image.strip.isobmff_boxes import Fields, Report, damaged, unsupported
+from cloak.image.strip.isobmff_crop import refuse_hidden
 
 ALPHA = frozenset({b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"})
 """What says that an auxiliary picture is the alpha plane of another."""
@@ -41,20 +42,33 @@ _UNSPECIFIED, _BT709, _SRGB = 2, 1, 13  # code points
 
 @dataclass(slots=True)
 class Properties:
-    """Rewrites properties; each distinct one once."""
+    """Rewrites properties; each distinct one once.
+
+    Attributes:
+        keep: what may stay.
+        report: gets the names of what is left out.
+        reencodes: encoding the picture anew, if it was cropped, leaves nothing hidden.
+    """
 
     keep: Keep
     report: Report
+    reencodes: bool = False
     _known: dict[tuple[bytes, bytes], bytes | None] = field(default_factory=dict)
     _profiles: int = 0
 
-    def rewrite(self, owned: Sequence[Property]) -> list[Property]:
+    def rewrite(self, owned: Sequence[Property], size: tuple[int, int] | None = None) -> list[Property]:
         """The properties of one picture as they are written.
+
+        Args:
+            owned: those that it has.
+            size: its width and height in pixels, where `ispe` does not say it.
 
         Raises:
             UnreadablePhotoError: one that does not add up.
-            UnsupportedPhotoError: one that must be understood, and is not; or a profile that cannot be rewritten.
+            UnsupportedPhotoError: one that must be understood, and is not; a profile that cannot be rewritten; or a
+                crop that hides a part of the picture.
         """
+        refuse_hidden([(kind, body) for kind, body, _ in owned], size, reencodes=self.reencodes)
         written = []
         plain = False
         for kind, body, essential in owned:

@@ -3,18 +3,24 @@
 Source: ISO/IEC 14496-12 and 23008-12; MIAF (23000-22); Google's motion photo format 1.0.
 """
 
+import contextlib
+
 from cloak.image import bmff
 from cloak.image.bmff import Box, Meta
 from cloak.image.buffers import Buffer
 from cloak.image.structure import StructureError
-from cloak.inspect import blocks, film, stills
+from cloak.inspect import blocks, crops, film, stills
 from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.text import decoded
 
 _PLAIN = frozenset({b"ftyp", b"mdat", b"free", b"skip", b"idat", b"wide"})
 _C2PA = "d8fec3d61b0e483c92975828877ec481"
 _UUIDS = {"be7acfcb97a942e89c71999491e3afac": "XMP", _C2PA: "content credentials"}
+_FREE = frozenset({b"free", b"skip", b"wide"})
 _LARGEST = 1 << 26
+_STEP = 1 << 20
+_MOST_ITEMS = 10_000
+_MOST_STORES = 20
 _AUXILIARY = (
     (b"depth", "depth map"),
     (b"gainmap", "gain map"),
@@ -26,23 +32,56 @@ _AUXILIARY = (
 def read(data: Buffer, notes: Notes) -> None:
     """Say what a HEIC or AVIF says."""
     view = memoryview(data)
+    found = []
     try:
         for box in bmff.boxes(view):
+            found.append(box)
             with notes.reading(f"box {box.kind.decode('latin-1')}"):
                 _box(data, box, notes)
     except StructureError as error:
         notes.damaged(f"the file is cut short or damaged ({error})")
+    with notes.reading("the places of the items"):
+        _unused(data, found, notes)
+
+
+def _unused(data: Buffer, found: list[Box], notes: Notes) -> None:
+    """Say how many bytes neither an item nor a box uses; zeros are padding. Those of animations are not counted."""
+    count = sum(len(box.body) for box in found if box.kind in _FREE and _filled(box.body))
+    metas = [bmff.read_meta(box) for box in found if box.kind == b"meta"]
+    if len(metas) == 1 and not any(box.kind in {b"moov", b"moof"} for box in found):
+        spans = []
+        for number in list(metas[0].items)[:_MOST_ITEMS]:
+            with contextlib.suppress(StructureError):
+                spans += bmff.extents(data, metas[0], number)  # type: ignore[arg-type]  # only their length is asked for
+        spans.sort()
+        stores = [box for box in found if box.kind == b"mdat" and len(box.body)]
+        if len(metas[0].items) <= _MOST_ITEMS and len(stores) <= _MOST_STORES:
+            count += sum(_gaps(box, spans) for box in stores)
+    if count:
+        notes.say(Harm.TRAVELS, "bytes that nothing uses", f"{count:,} bytes", source="file")
+
+
+def _gaps(box: Box, spans: list[tuple[int, int]]) -> int:
+    """Bytes of a box outside all spans, those between two of them counted where they are not all zero."""
+    count, last = 0, box.offset
+    for start, end in [*spans, (box.end, box.end)]:
+        gap = box.body[last - box.offset : min(start, box.end) - box.offset] if start > last else box.body[:0]
+        count += len(gap) if _filled(gap) else 0
+        last = max(last, end)
+    return count
+
+
+def _filled(data: memoryview) -> bool:
+    """Whether anything but zeros is in it."""
+    return any(bytes(data[start : start + _STEP]).strip(b"\0") for start in range(0, len(data), _STEP))
 
 
 def _box(data: Buffer, box: Box, notes: Notes) -> None:
     if box.kind == b"meta":
-        meta = bmff.read_meta(box)
-        _items(data, meta, notes)
-        _properties(meta, notes)
-        stills.read(data, meta, notes)
+        _meta(data, box, notes)
     elif box.kind == b"moov":
-        start = box.start
-        film.read(memoryview(data)[start : box.end], notes, source="animation")
+        view = memoryview(data)[box.start : box.end]
+        film.read(view, notes, source="animation", offset=box.start, photo=lambda found: _frames(data, found, notes))
     elif box.kind == b"mpvd":
         notes.say(Harm.TRAVELS, "motion video", f"{len(box.body):,} bytes", source="box mpvd")
         film.read(box.body, notes)
@@ -60,6 +99,22 @@ def _box(data: Buffer, box: Box, notes: Notes) -> None:
     elif box.kind not in _PLAIN:
         name = box.kind.decode("latin-1")
         notes.say(Harm.TRAVELS, f"private box ({name})", f"{len(box.body):,} bytes", source="file")
+
+
+def _meta(data: Buffer, box: Box, notes: Notes) -> None:
+    meta = bmff.read_meta(box)
+    _items(data, meta, notes)
+    _properties(meta, notes)
+    crops.read(meta, notes)
+    stills.read(data, meta, notes)
+
+
+def _frames(data: Buffer, box: Box, notes: Notes) -> None:
+    """What a track says about its pictures: items about them, or how they are shown."""
+    if box.kind == b"stsd":
+        crops.read_entries(box, notes)
+    elif bytes(box.body[8:12]) == b"hdlr":  # of items, not QuickTime's
+        _meta(data, box, notes)
 
 
 def _items(data: Buffer, meta: Meta, notes: Notes) -> None:

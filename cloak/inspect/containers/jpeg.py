@@ -19,6 +19,7 @@ _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _PROFILE = b"ICC_PROFILE\0"
 _PHOTOSHOP = (b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:")
+_REPEATED = re.compile(rb"(?i)\A(?:exif\0\0)+(?=exif\0)")  # some write the header of EXIF twice
 _THERMAL = b"FLIR\0"
 _JFXX_JPEG = 0x10
 _LARGEST = 1 << 26
@@ -45,8 +46,13 @@ def read_picture(data: Buffer, start: int, notes: Notes) -> int:
     parts = _Parts(notes)
     end = len(data)
     complete = False
+    stray, last = 0, start + 2
     with memoryview(data) as view:
         for marker, begin, stop in segments(data, start):
+            between = view[last : begin - (2 if marker == _EOI else 4)]
+            if len(between) and bytes(between[:_LARGEST]).strip(b"\0\xff"):  # more than padding
+                stray += len(between)
+            last = len(data) if marker == _SOS else stop  # what follows is the coded picture
             if marker == _EOI:
                 end, complete = stop, True
             elif marker == _COMMENT:
@@ -55,6 +61,8 @@ def read_picture(data: Buffer, start: int, notes: Notes) -> int:
                 with notes.reading(f"block APP{marker - 0xE0}"):
                     parts.application(marker - 0xE0, bytes(view[begin:stop]))
     parts.finish()
+    if stray:
+        notes.say(Harm.TRAVELS, "bytes between the parts of the file", f"{stray:,} bytes", source="JPEG")
     if not complete:
         notes.damaged("the JPEG file ends before its end marker")
     return end
@@ -126,6 +134,7 @@ class _Parts:
 
     def _second(self, block: bytes) -> None:
         if block[:5].lower() == b"exif\0":
+            block = _REPEATED.sub(b"", block, count=1)
             if self.exif and block[6:8] not in {b"II", b"MM"}:
                 self.exif[-1] += block[6:]  # what did not fit into one segment
             else:

@@ -10,6 +10,9 @@ from cloak.inspect.finding import Harm, Notes
 _PLAIN = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"})
 _BLOCKS = {b"EXIF": "EXIF", b"XMP ": "XMP", b"ICCP": "colour profile", b"C2PA": "content credentials"}
 _LARGEST = 1 << 26
+_FRAME = 16
+"""Bytes of a frame in front of the chunks in it."""
+
 _COST = 500
 """Of a chunk, in `Notes.spend`."""
 
@@ -26,7 +29,7 @@ def read(data: Buffer, notes: Notes) -> None:
         after.read(data, end, notes, padding=False)
 
 
-def _chunks(view: memoryview, position: int, notes: Notes) -> None:
+def _chunks(view: memoryview, position: int, notes: Notes, *, inside: bool = False) -> None:
     others: dict[str, int] = {}
     while position + 8 <= len(view):
         notes.spend(_COST)
@@ -34,6 +37,8 @@ def _chunks(view: memoryview, position: int, notes: Notes) -> None:
         content = view[position + 8 : position + 8 + size]
         if kind in _BLOCKS:
             blocks.read(_BLOCKS[kind], bytes(content[:_LARGEST]), notes)
+        elif kind == b"ANMF" and not inside:
+            _chunks(content, _FRAME, notes, inside=True)
         elif kind not in _PLAIN:
             name = kind.decode("latin-1")
             others[name] = others.get(name, 0) + size
