@@ -49,15 +49,19 @@ def setup(name: str, kind: str | None, *, no_check: bool, yes: bool) -> None:
     destination = load(kind)
     place = _asked(name, kind, destination, before)
     _warn_of_others(place, before, destination, yes=yes)
-    secrets, missing = _ask_secrets(destination, place.credentials)
+    secrets, unset = _ask_secrets(destination, place.credentials)
+    missing = [place.credentials.variable(one.name) for one in unset if one.default is None]
     _try(place, secrets, missing=missing, check=not no_check)
     for secret, value in secrets.items():
         keyring_secrets.put(secret, value)
     settings.keep(place)
     click.echo(f"{name} is set up. Upload with: cloak upload PHOTOS --to {name}")
-    for variable in missing:
+    for one in unset:
+        needed = "" if one.default is None else f"if {name} needs its {one.name.replace('-', ' ')}, "
         click.echo(
-            f"This system has no keyring that keeps secrets: set {variable} before you upload and purge.", err=True
+            f"This system has no keyring that keeps secrets: {needed}set {place.credentials.variable(one.name)} before "
+            "you upload and purge.",
+            err=True,
         )
 
 
@@ -119,17 +123,19 @@ def _warn_of_others(place: "Place", before: "Place | None", destination: "type[D
         click.confirm("Set it up here all the same?", abort=True, err=True)
 
 
-def _ask_secrets(destination: "type[Destination]", credentials: "Credentials") -> tuple[dict[str, str], list[str]]:
+def _ask_secrets(
+    destination: "type[Destination]", credentials: "Credentials"
+) -> tuple[dict[str, str], "list[Setting]"]:
     """Ask for secrets where there is a keyring for them.
 
     Returns:
-        what was said, by names in the keyring; the variables to set where there is none.
+        what was said, by names in the keyring; those that no variable has where there is none.
     """
     from cloak.upload import keyring_secrets  # noqa: PLC0415 -- see above
 
     asked = [one for one in destination.SETTINGS if one.secret]
     if keyring_secrets.place() is None:
-        return {}, [credentials.variable(one.name) for one in asked if credentials.get(one.name) is None]
+        return {}, [one for one in asked if credentials.get(one.name) is None]
     said = {}
     for one in asked:
         answer = click.prompt(one.question, default=one.default, show_default=False, hide_input=True, err=True)

@@ -3,6 +3,7 @@
 import ssl
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +20,7 @@ from cloak.upload.destinations.s3 import S3
 from .items import item
 from .servers import moto
 from .servers import s3rver as s3rver_server
-from .servers.loopback import Answer, Cut
+from .servers.loopback import Answer, Cut, Request
 from .servers.programs import free_port
 from .servers.s3rver import BUCKET, KEY, Gate
 
@@ -156,6 +157,36 @@ def test_a_server_that_kept_half_a_photo_is_found_out(gate: Gate, destination: S
     gate.fail("HEAD", f"{OBJECTS}{photo.name}", Answer(200, None, {"Content-Length": "3"}))
     with pytest.raises(TransientError, match="does not have what was sent"):
         destination.put(photo, Wish())
+    assert objects(destination, photo.name) == 0
+
+
+class Plain(Gate):
+    """Takes a question for versions for one for objects, as servers do that never heard of them."""
+
+    def answer(self, request: Request) -> Answer:
+        if request.method == "GET" and "versions" in request.query:
+            request = replace(request, target=request.target.replace("versions&", ""))
+        return super().answer(request)
+
+
+def test_a_server_that_lists_objects_when_it_is_asked_for_versions_lets_go_of_them(s3rver: str) -> None:
+    plain = Plain(s3rver)
+    with plain.running():
+        destination = connect(plain.address)
+        assert destination._bucket.versions("any") == []
+        destination.check(Wish())
+        placed = destination.put(item(), Wish())
+        destination.delete(placed.handle)
+        assert destination.look(placed.handle) is None
+        destination.close()
+
+
+def test_an_object_whose_size_is_not_told_is_not_taken_for_whole(gate: Gate, destination: S3) -> None:
+    photo = item()
+    gate.fail("HEAD", f"{OBJECTS}{photo.name}", Answer(200, None, {"Content-Length": ""}))
+    with pytest.raises(TransferError, match="does not say how large") as caught:
+        destination.put(photo, Wish())
+    assert not isinstance(caught.value, TransientError)
     assert objects(destination, photo.name) == 0
 
 

@@ -1,5 +1,6 @@
 """What goes wrong on the way to SFTP: OpenSSH's server behind a wire that is cut, and with a disk that is full."""
 
+import errno
 import io
 import secrets
 from collections.abc import Iterator
@@ -157,6 +158,27 @@ def test_a_folder_that_may_not_be_written_to_ends_the_upload(tmp_path_factory):
         with pytest.raises(UploadError, match="permission is denied: choose another folder"):
             made.check(Wish())
         made.close()
+
+
+def test_a_retry_does_not_write_over_what_a_cut_left_since_some_servers_forbid_that(
+    destination, wire, there, monkeypatch
+):
+    real = paramiko.SFTPClient.open
+
+    def once(self, path, mode):
+        if Path(path).exists():
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(self, path, mode)
+
+    monkeypatch.setattr(paramiko.SFTPClient, "open", once)
+    one = large()
+    wire.sent = 100_000
+    with pytest.raises(TransientError):
+        destination.put(one, Wish())
+    wire.heal()
+    (there / f".cloak-{one.name}.part").write_bytes(b"left")
+    destination.put(one, Wish())
+    assert held(there) == [one.name]
 
 
 def test_a_photo_that_arrived_short_is_not_taken_for_whole(destination, there, monkeypatch):

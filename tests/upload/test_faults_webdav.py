@@ -195,6 +195,37 @@ def test_a_photo_that_arrived_short_is_not_taken_for_whole(destination, gate, fo
     assert copies(folder, one.name) == []
 
 
+def test_the_size_that_an_answer_to_head_does_not_tell_is_asked_for(destination, gate, folder):
+    one = item()
+    gate.fail("HEAD", "/photos", Answer(200, headers={"Content-Length": ""}))
+    destination.put(one, Wish())
+    assert copies(folder, one.name) == [len(one.file.data)]
+
+
+def test_a_photo_whose_size_is_told_nowhere_is_not_taken_for_whole(destination, gate, folder):
+    one = item()
+    gate.fail("HEAD", "/photos", Answer(200, headers={"Content-Length": ""}))
+    gate.fail("PROPFIND", f"/photos/{one.name}", Answer(207, b"<a/>"))
+    with pytest.raises(TransferError, match="does not say how large") as error:
+        destination.put(one, Wish())
+    assert not isinstance(error.value, TransientError)
+    assert copies(folder, one.name) == []
+
+
+@pytest.mark.parametrize(
+    ("offered", "said"),
+    [
+        ('Digest realm="x, y", nonce="z", qop="auth"', "it lets nobody in but by Digest, and only Basic is spoken"),
+        ("Negotiate, NTLM", "it lets nobody in but by Negotiate or NTLM, and"),
+        ('Digest realm="x", Basic realm="x"', "check user and password"),
+    ],
+)
+def test_a_way_to_sign_in_that_is_not_known_here_is_said_to_be_the_reason(destination, gate, offered, said):
+    gate.fail("PUT", "/photos", Answer(401, headers={"WWW-Authenticate": offered}))
+    with pytest.raises(CredentialsError, match=f"answered 401: {said}"):
+        destination.put(item(), Wish())
+
+
 def test_a_deletion_that_did_nothing_is_not_taken_for_one(destination, gate):
     placed = destination.put(item(), Wish())
     gate.fail("DELETE", "/photos", Answer(204))

@@ -111,6 +111,16 @@ def test_a_server_that_takes_photos_and_does_not_let_go_of_them_is_said_to(gate,
     left.unlink()
 
 
+def test_of_secrets_that_need_not_be_it_is_said_that_they_need_not(monkeypatch):
+    monkeypatch.delenv("CLOAK_NAS_PASSWORD")
+    done = setup("--kind", "sftp", "--no-check", answers="example.org\nphotos\nme\n\n\n\n7d\n")
+    assert done.returncode == 0, done.stderr
+    for name in ("password", "passphrase"):
+        assert f"if nas needs its {name}, set CLOAK_NAS_{name.upper()} before" in done.stderr
+    done = setup("--kind", "webdav", "--no-check", answers="https://example.org/photos\nme\n7d\n")
+    assert "keeps secrets: set CLOAK_NAS_PASSWORD before" in done.stderr
+
+
 def test_comments_and_what_others_wrote_stay(home, tmp_path):
     home.mkdir()
     places.config().write_text(

@@ -129,6 +129,19 @@ def test_an_album_is_removed_with_its_last_file(destination, there):
     assert not (there / "Summer").exists()
 
 
+def test_a_link_can_be_clicked_on_and_the_handle_stays_as_it_was(server, there):
+    with opened(server.settings(path=f"{there} für 100%")) as destination:
+        placed = destination.put(item(), Wish())
+        assert f"{there.name} für 100%/" in placed.handle
+        assert f"{there.name}%20f%C3%BCr%20100%25/" in str(placed.link)
+        destination.delete(placed.handle)
+
+
+def test_the_first_folder_of_a_server_can_be_the_one(server):
+    with opened(server.settings(path="/")) as destination:
+        assert destination.look(f"{destination._start}{item().name}") is None
+
+
 @pytest.mark.parametrize("handle", ["/etc/passwd", "sftp://example.org/a.jpg", "{start}../a.jpg", "{start}", "a.jpg"])
 def test_handles_lead_nowhere_else(destination, handle):
     with pytest.raises(TransferError, match="set the destination to the folder that it is in"):

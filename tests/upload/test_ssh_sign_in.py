@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 
 from cloak.errors import CredentialsError
-from cloak.upload.credentials import Credentials
+from cloak.upload.backoff import Backoff
+from cloak.upload.credentials import Credentials, Secret
 from cloak.upload.destination import Wish
+from cloak.upload.destinations import ssh
 from cloak.upload.destinations.sftp import Sftp
 
 from .conftest import PHOTO
 from .items import item
-from .servers import sshd
+from .servers import sshd, strict_ssh
 from .servers.sshd import PASSWORD, Sshd
+from .servers.strict_ssh import Strict
 
 WRONG = "s3cret-of-somebody-else"
 
@@ -94,4 +97,40 @@ def test_a_key_is_no_way_in_where_only_a_password_is(server):
     destination = Sftp.open(server.settings(), Credentials("nas"))
     with pytest.raises(CredentialsError, match="refused user, key and password"):
         destination.check(Wish())
+    destination.close()
+
+
+def strict_login(server: Strict, tmp_path: Path, **held: Secret) -> ssh.Login:
+    sshd.keygen(tmp_path / "refused")
+    return ssh.login(
+        "127.0.0.1",
+        port=str(server.port),
+        user="me",
+        key=str(tmp_path / "refused"),
+        known_hosts=str(server.known_hosts),
+        **held,
+    )
+
+
+@pytest.mark.parametrize("way", ["password", "keyboard-interactive"])
+def test_a_password_opens_a_server_that_refused_a_key_and_is_asked_once_for_leave_to_sign_in(tmp_path, way):
+    with strict_ssh.running(tmp_path, way=way) as server:
+        client = ssh.connect(strict_login(server, tmp_path, password=Secret(strict_ssh.PASSWORD)))
+        client.close()
+        assert (server.tried[0], server.tried[-1]) == ("publickey", way)
+
+
+def test_a_password_opens_openssh_that_refused_a_key(home_of_its_own, server):
+    sshd.keygen(home_of_its_own / "refused")
+    settings = server.settings(key=str(home_of_its_own / "refused"))
+    destination = Sftp.open(settings, Credentials("nas", {"nas.password": PASSWORD}.get))
+    destination.check(Wish())
+    destination.close()
+
+
+def test_without_key_and_password_it_is_said_at_once_which_variable_to_set(server, monkeypatch):
+    monkeypatch.setattr(Backoff, "wait", lambda *_: pytest.fail("it was tried again"))
+    destination = Sftp.open({**server.settings(), "key": ""}, Credentials("nas"))
+    with pytest.raises(CredentialsError, match=r"neither a private key nor a password: .* set CLOAK_NAS_PASSWORD"):
+        Backoff().call(lambda: destination.check(Wish()))
     destination.close()

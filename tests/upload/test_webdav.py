@@ -65,6 +65,15 @@ def passing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
         yield address, folder / "files"
 
 
+def test_a_link_can_be_clicked_on_and_the_handle_stays_as_it_was(server):
+    with opened(f"{server[0]}/Fotos für alle", wsgidav.PASSWORD) as destination:
+        placed = destination.put(item(), Wish(album="Sömmer"))
+        assert placed.handle.startswith(f"{server[0]}/Fotos für alle/")
+        assert str(placed.link).startswith(f"{server[0]}/Fotos%20f%C3%BCr%20alle/S%C3%B6mmer/")
+        assert destination.look(placed.handle).link == placed.link
+        destination.delete(placed.handle)
+
+
 class TestContractOnWsgidav(Contract):
     @pytest.fixture
     def destination(self, server, request):

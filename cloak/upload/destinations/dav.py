@@ -3,6 +3,7 @@
 Source: RFC 4918 (WebDAV), RFC 9110 (PUT, HEAD, DELETE).
 """
 
+import re
 from collections.abc import Callable
 from urllib.parse import quote, unquote, urlsplit
 from xml.etree import ElementTree
@@ -12,9 +13,10 @@ import httpx
 from cloak.errors import TransferError, UploadError
 from cloak.upload.counting import Counted
 from cloak.upload.credentials import Secret
-from cloak.upload.destinations.http import Http
+from cloak.upload.destinations.http import Http, link
 
 _WHAT = b"""<?xml version="1.0"?><propfind xmlns="DAV:"><prop><resourcetype/></prop></propfind>"""
+_SIZE = b"""<?xml version="1.0"?><propfind xmlns="DAV:"><prop><getcontentlength/></prop></propfind>"""
 
 
 class Dav:
@@ -39,6 +41,10 @@ class Dav:
     def address(self, path: str) -> str:
         """Return where a file or folder is; with "" for the folder itself."""
         return f"{self.root}/{quote(path, safe='/')}" if path else f"{self.root}/"
+
+    def link(self, path: str) -> str:
+        """Return where people find a file."""
+        return link(self.address(path))
 
     def make(self, folder: str) -> None:
         """Make a folder, unless there is one.
@@ -72,11 +78,14 @@ class Dav:
         self.http.call("PUT", self.address(path), "upload", content=Counted(data, told), headers=headers)
 
     def size(self, path: str) -> int | None:
-        """Return how many bytes a file has; None if there is none."""
+        """Return how many bytes a file has; None if there is none, -1 where the server does not tell."""
         # not compressed: Content-Length is to be that of the file
         headers = {"Accept-Encoding": "identity"}
         answer = self.http.call("HEAD", self.address(path), "look at a photo", accept={404, 410}, headers=headers)
-        return int(answer.headers.get("Content-Length", 0)) if answer.is_success else None
+        if not answer.is_success:
+            return None
+        said = answer.headers.get("Content-Length", "")
+        return int(said) if said.isdecimal() else self._listed_size(path)
 
     def status_for_all(self, path: str) -> int:
         """Return the status that somebody without an account gets for a file.
@@ -136,6 +145,15 @@ class Dav:
         self.http.call("DELETE", self.address(path), "delete a photo", accept={404, 410})
         if self.size(path) is not None:
             raise TransferError(f"{self.address(path)} is still there after it was deleted")
+
+    def _listed_size(self, path: str) -> int:
+        """Return how many bytes a file has by its properties; -1 where the server does not tell."""
+        headers = {"Depth": "0", "Content-Type": "application/xml"}
+        answer = self.http.call(
+            "PROPFIND", self.address(path), "look at a photo", accept={404, 405, 410}, content=_SIZE, headers=headers
+        )
+        said = re.search(rb"getcontentlength[^<>]*>\s*(\d+)\s*<", answer.content)
+        return int(said[1]) if answer.is_success and said else -1
 
     def _folder(self, folder: str) -> str:
         return self.address(folder).rstrip("/") + "/"

@@ -1,11 +1,12 @@
 """Requests to a server over HTTP, with what may go wrong as errors of ours."""
 
+import re
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx
 
@@ -42,6 +43,12 @@ def base(address: str) -> str:
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigError(f"{address!r} would send photos and the password unencrypted: write https://")
     return address.rstrip("/")
+
+
+def link(address: str) -> str:
+    """Return an address that can be clicked on: people write folders with spaces, and in their own letters."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(path=quote(parts.path, safe="/%~!$&'()*+,;=:@")))
 
 
 def is_loopback(host: str) -> bool:
@@ -130,7 +137,11 @@ def refusal(answer: httpx.Response, message: str) -> CloakError:
     """Return what an answer that is no success means, as an error with a message of which the advice is missing."""
     status = answer.status_code
     if status in {401, 403}:
-        return CredentialsError(f"{message}: check user and password, and what the account may do")
+        offered = _not_basic(answer) if status == 401 else ""
+        advice = "check user and password, and what the account may do"
+        if offered:
+            advice = f"it lets nobody in but by {offered}, and only Basic is spoken here: have it offer Basic as well"
+        return CredentialsError(f"{message}: {advice}")
     if status == 507:
         return UploadError(f"{message}: it is full: delete something there")
     if status in {408, 423, 425, 429} or (status >= 500 and status not in {501, 505}):
@@ -141,6 +152,15 @@ def refusal(answer: httpx.Response, message: str) -> CloakError:
     if status == 413:
         return TransferError(f"{message}: the file is larger than it takes")
     return TransferError(message)
+
+
+def _not_basic(answer: httpx.Response) -> str:
+    """Return the ways to sign in that a server offers, which was sent a password by Basic; "" if that is among them."""
+    if not answer.request.headers.get("Authorization", "").startswith("Basic "):
+        return ""
+    offered = ", ".join(answer.headers.get_list("WWW-Authenticate"))
+    ways = re.findall(r"(?:^|,)\s*([A-Za-z][\w-]*)(?=\s+[^\s=]|\s*(?:,|$))", offered)
+    return "" if "basic" in (way.lower() for way in ways) else " or ".join(dict.fromkeys(ways))
 
 
 def seconds(retry_after: str | None) -> float | None:

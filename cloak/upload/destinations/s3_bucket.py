@@ -95,6 +95,11 @@ class Bucket:
                 ChecksumSHA256=sha256,
             )
         there = self.head(key)
+        if there is not None and "ContentLength" not in there:
+            raise TransferError(
+                f"bucket {self.name} does not say how large {key} is, so nobody knows whether all of it arrived: check "
+                "what is between you and the server, such as a proxy that compresses"
+            )
         if there is None or there["ContentLength"] != len(data) or there.get("ChecksumSHA256", sha256) != sha256:
             raise TransientError(f"bucket {self.name} does not have what was sent to it")
 
@@ -186,7 +191,8 @@ class Bucket:
             versions = self.versions(key)
             for version in versions or ():
                 self._erase_version(key, version)
-            if versions is None and self.head(key) is not None:
+            # some servers take the question for versions for one for objects, and so list none of what is there
+            if not versions and self.head(key) is not None:
                 self._erase_unlisted(key)
         if self.head(key) is not None or self.versions(key) or self.uploads(key):
             raise TransferError(f"bucket {self.name} still has {key} after it was told to delete it")

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, ClassVar, Self
+from urllib.parse import quote
 
 from cloak.errors import (
     AudienceError,
@@ -57,7 +58,8 @@ class Sftp:
     def __init__(self, login: "Login", root: str, place: str) -> None:
         self._login = login
         self._root = root
-        self._start = f"sftp://{place}/{root}/"
+        self._site = f"sftp://{place}/"
+        self._start = f"{self._site}{root}/"
         self._ssh: paramiko.SSHClient | None = None
         self._sftp: paramiko.SFTPClient | None = None
 
@@ -68,7 +70,8 @@ class Sftp:
             from cloak.upload.destinations.ssh import login  # noqa: PLC0415 -- of an extra
         except ImportError as error:
             raise MissingExtraError("uploads by SFTP", "upload") from error
-        host, root = settings.get("host", ""), settings.get("path", "").rstrip("/")
+        host, path = settings.get("host", ""), settings.get("path", "")
+        root = path.rstrip("/") or ("/." if path else "")  # of a server that shows each user their own "/"
         if not host or host.startswith("-") or any(letter.isspace() or letter in "/@" for letter in host):
             raise ConfigError(f"an SFTP server is like example.org, got {host!r}")
         if not root or root.startswith("~") or ".." in root.split("/"):
@@ -81,6 +84,7 @@ class Sftp:
             known_hosts=settings.get("known-hosts", ""),
             password=credentials.get("password"),
             passphrase=credentials.get("passphrase"),
+            variable=credentials.variable("password"),
         )
         # as it was set up, so that a change in ~/.ssh/config loses no upload
         user, port = settings.get("user", ""), settings.get("port", "")
@@ -133,7 +137,7 @@ class Sftp:
             for each in (path, _part(path)):
                 mode = _mode(sftp, each)
                 if mode is not None:
-                    return Placed(handle=handle, audience=_audience(mode), link=handle)
+                    return Placed(handle=handle, audience=_audience(mode), link=f"{self._site}{quote(path)}")
             self._refuse_missing_root(sftp)
         return None
 
@@ -195,6 +199,8 @@ class Sftp:
         told: Callable[[int], object] = lambda _: None,
     ) -> None:
         """Write a file, which has its mode before its first byte, and see that all of it arrived."""
+        if _mode(sftp, path) is not None:  # a cut left it; some servers let no file be written over
+            sftp.remove(path)  # its name is random: nobody but this upload has such a file
         with sftp.open(path, "wb") as file:
             file.chmod(0o644 if wish.audience is Audience.PUBLIC else 0o600)
             file.set_pipelined(pipelined=True)

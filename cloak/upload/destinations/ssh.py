@@ -23,6 +23,12 @@ SYSTEM_HOSTS = "/etc/ssh/ssh_known_hosts"
 USER_HOSTS = "~/.ssh/known_hosts"
 CONFIG = "~/.ssh/config"
 
+_NOTHING_TO_SHOW = "No authentication methods available"
+"""What paramiko says where it has no key and no password."""
+
+_MAY_I = bytes([5])
+"""SSH_MSG_SERVICE_REQUEST (RFC 4253, section 10)."""
+
 _DROPPED = frozenset({"Socket is closed", "Garbage packet received"})
 
 
@@ -39,6 +45,7 @@ class Login:
         password: of the user; None without.
         passphrase: of the private keys; None without.
         proxy: a command to connect through; None for directly.
+        variable: of the environment, where the password may be.
     """
 
     host: str
@@ -49,6 +56,7 @@ class Login:
     password: Secret | None = None
     passphrase: Secret | None = None
     proxy: str | None = None
+    variable: str = ""
 
 
 def login(
@@ -60,6 +68,7 @@ def login(
     known_hosts: str = "",
     password: Secret | None = None,
     passphrase: Secret | None = None,
+    variable: str = "",
 ) -> Login:
     """Complete what was set by what ~/.ssh/config says of the host.
 
@@ -87,6 +96,7 @@ def login(
         password=password,
         passphrase=passphrase,
         proxy=found.get("proxycommand"),
+        variable=variable,
     )
 
 
@@ -95,7 +105,7 @@ def connect(where: Login) -> paramiko.SSHClient:
 
     Raises:
         UntrustedError: its key is unknown or another; nothing was sent.
-        CredentialsError: it does not let us in.
+        CredentialsError: it does not let us in, or there is nothing to sign in with.
         TransientError: it is out of reach.
     """
     client = paramiko.SSHClient()
@@ -117,9 +127,15 @@ def connect(where: Login) -> paramiko.SSHClient:
                 banner_timeout=30,
                 auth_timeout=30,
                 channel_timeout=30,
+                transport_factory=_Transport,
             )
-    except CloakError:
+    except CloakError as error:
         client.close()
+        if str(error.__cause__) == _NOTHING_TO_SHOW:
+            raise CredentialsError(
+                f"cannot sign in to {where.host}: there is neither a private key nor a password: name the key's file "
+                f"with `cloak upload setup`, or set {where.variable or 'the password'}"
+            ) from error
         raise
     return client
 
@@ -166,6 +182,27 @@ def _failed(error: OSError, doing: str) -> CloakError:
     return TransferError(
         f"cannot {doing}: the server says {text!r}; if that is 'Failure', its disk may be full or the quota used up"
     )
+
+
+class _Transport(paramiko.Transport):  # type: ignore[misc]  # untyped upstream
+    """Asks once for leave to sign in, however many keys it shows then: some servers refuse to be asked again.
+
+    Paramiko has a `ServiceRequestingTransport`, too, which loses answers that are quick and waits for ever for others.
+    """
+
+    _asked = False
+
+    def _send_message(self, data: paramiko.Message) -> None:
+        if data.asbytes()[:1] != _MAY_I:
+            super()._send_message(data)
+        elif not self._asked:
+            self._asked = True
+            super()._send_message(data)
+        else:  # the server gave its leave before
+            accepted = paramiko.Message()
+            accepted.add_string("ssh-userauth")
+            accepted.rewind()
+            self.auth_handler._parse_service_accept(accepted)
 
 
 class _Refuse(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # untyped upstream

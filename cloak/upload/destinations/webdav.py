@@ -106,7 +106,8 @@ class WebDav:
         if self._dav.size(path) is None:
             self._refuse_missing_folder(path)
             return None
-        return Placed(handle=handle, audience=self._audience(path), expires=self._expires(path), link=handle)
+        link = self._dav.link(path)
+        return Placed(handle=handle, audience=self._audience(path), expires=self._expires(path), link=link)
 
     def delete(self, handle: str) -> None:
         """Delete a file. Its folder stays: WebDAV cannot delete one only if it is empty."""
@@ -152,12 +153,17 @@ class WebDav:
     def _placed(self, path: str, item: Item, wish: Wish) -> Placed:
         """Read back what became of a file."""
         size, expected = self._dav.size(path), len(item.file.data)
+        if size == -1:
+            raise TransferError(
+                f"the server does not say how large {self._dav.address(path)} is, so nobody knows whether all of it "
+                "arrived: check what is between you and the server, such as a proxy that compresses"
+            )
         if size != expected:
             raise TransientError(f"{self._dav.address(path)} has {size or 0:,} bytes after {expected:,} were uploaded")
         audience = self._audience(path)
         self._refuse_wider(audience, wish, "the photo was deleted again")
-        handle = self._dav.address(path)
-        return Placed(handle=handle, audience=audience, expires=self._expires(path), link=handle)
+        handle, link = self._dav.address(path), self._dav.link(path)
+        return Placed(handle=handle, audience=audience, expires=self._expires(path), link=link)
 
     def _audience(self, path: str) -> Audience:
         """Return who can read a file, by asking for it without an account."""

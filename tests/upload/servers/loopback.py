@@ -207,7 +207,8 @@ class Loopback:
         if "date" not in given:
             handler.send_header("Date", handler.date_time_string())
         for name, value in {"Content-Type": "application/json", **answer.headers}.items():
-            handler.send_header(name, value)
+            if name != "Content-Length" or value:  # "" for none at all
+                handler.send_header(name, value)
         if "content-length" not in given and answer.status != 204:
             handler.send_header("Content-Length", str(len(data)))
         handler.end_headers()
