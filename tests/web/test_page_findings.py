@@ -48,6 +48,7 @@ _WRITTEN = [
     ("cropped", "preview", "1,000 bytes, cannot be shown"),
     ("cropped", "preview", "1,000 bytes, not looked at"),
     ("cropped", "size before it was changed", "40 x 30 pixels, now 20 x 10"),
+    ("cropped", "what was cropped away", "pixels: 4 left, 12 right, 6 at the top, 18 at the bottom"),
     ("name", "looks named by", "screenshot"),
     ("name", "looks named by", "Google Pixel phone"),
     ("name", "looks like the counter of a camera", "number 0193, Nikon or Sony camera"),
@@ -57,7 +58,7 @@ _WRITTEN = [
 
 _ENGLISH = re.compile(
     r"\b(?:about|above|below|sea|level|south|west|north|knots|more|steps|settings|entries|without|name|bytes|further|video|as|"
-    r"a|marked|looks|like|picture|could|cannot|not|now|screenshot|phone|number|or|digital)\b",
+    r"a|marked|looks|like|picture|could|cannot|not|now|screenshot|phone|number|or|digital|left|right|at|the|top|bottom)\b",
     re.IGNORECASE,
 )
 
@@ -122,7 +123,7 @@ def _really_written():
 
 _RESOURCE = b"8BIM\x03\xed\0\0\0\0\0\4abcd"
 _NOT_MADE = {"position of what it shows", "direction of travel", "speed", "motion video", "preview", "colour profile"}
-_NOT_MADE |= {"size before it was changed"}
+_NOT_MADE |= {"size before it was changed", "what was cropped away"}
 
 
 def test_what_an_inspection_writes_is_in_the_user_s_language_and_what_people_wrote_is_left_alone(chromium, page_server):

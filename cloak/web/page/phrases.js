@@ -19,6 +19,9 @@ const LOOKS = {
   "not looked at": "value.not_looked_at", "cannot be shown": "value.not_shown",
 };
 
+/** What a crop hides: how many pixels, and where. */
+const SIDE = /(\d+) (left|right|at the top|at the bottom)/g;
+
 /** Values of these names are English sentences that have no translation. */
 const ENGLISH = new Set(["GPS entries without a position", "not part of a clean file"]);
 
@@ -50,6 +53,9 @@ const PHRASES = [
     t("value.behind", { size: bytes(size), kinds: list([...kinds.matchAll(KIND)].map(behind)) })],
   [/^size before it was changed$/, /^(\d+) x (\d+) pixels, now (\d+) x (\d+)$/, (_, across, down, width, height) =>
     t("value.now", { before: pixels(across, down), width, height })],
+  [/^what was cropped away$/, /^pixels: (.+)$/, (_, sides) =>
+    t("value.cropped", { sides: list([...sides.matchAll(SIDE)].map(([, number, side]) =>
+      t(`value.cropped.${side.replaceAll(" ", "_")}`, { pixels: Number(number) }))) })],
 ];
 
 /** @param {string} number as the inspection writes it: "1,234" */
