@@ -19,7 +19,6 @@ _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _PROFILE = b"ICC_PROFILE\0"
 _PHOTOSHOP = (b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:")
-_REPEATED = re.compile(rb"(?i)\A(?:exif\0\0)+(?=exif\0)")  # some write the header of EXIF twice
 _THERMAL = b"FLIR\0"
 _JFXX_JPEG = 0x10
 _LARGEST = 1 << 26
@@ -134,8 +133,7 @@ class _Parts:
 
     def _second(self, block: bytes) -> None:
         if block[:5].lower() == b"exif\0":
-            block = _REPEATED.sub(b"", block, count=1)
-            if self.exif and block[6:8] not in {b"II", b"MM"}:
+            if self.exif and not block[6:].startswith((b"II", b"MM", b"Exif\0")):  # some write the header twice
                 self.exif[-1] += block[6:]  # what did not fit into one segment
             else:
                 self.exif.append(block)
