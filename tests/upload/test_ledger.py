@@ -31,7 +31,7 @@ def place(ledger, **options):
     identity = begin(ledger, **options)
     ledger.place(
         identity,
-        Placed(handle="album/random.jpg", audience=Audience.OWNER, link="https://link", password="pw"),  # noqa: S106
+        Placed(handle="album/random.jpg", audience=Audience.OWNER, link="https://link", password="p4ssw0rd"),  # noqa: S106
     )
     return identity
 
@@ -57,7 +57,7 @@ def test_links_and_passwords_are_not_in_it():
         content = b"".join(path.read_bytes() for path in places.ledger().parent.glob("uploads.sqlite*"))
     assert b"album/random.jpg" in content
     assert b"https://link" not in content
-    assert b"pw" not in content
+    assert b"p4ssw0rd" not in content
 
 
 def test_of_what_is_gone_nothing_but_the_proof_stays_on_the_disk():
