@@ -27,8 +27,12 @@ class Backoff:
     most: float = 60.0
     patience: float = 300.0
 
-    def call(self, what: Callable[[], _T]) -> _T:
+    def call(self, what: Callable[[], _T], *, hopeless: Callable[[TransientError], bool] = lambda _: False) -> _T:
         """Call until it works.
+
+        Args:
+            what: to call.
+            hopeless: whether there is to be no other try after an error.
 
         Raises:
             TransientError: it does not.
@@ -37,7 +41,7 @@ class Backoff:
             try:
                 return what()
             except TransientError as error:
-                if attempt == self.attempts or (error.after or 0) > self.patience:
+                if hopeless(error) or attempt == self.attempts or (error.after or 0) > self.patience:
                     raise
                 time.sleep(self.wait(attempt, error.after))
         raise AssertionError("unreachable")

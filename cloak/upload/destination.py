@@ -172,6 +172,7 @@ class Destination(Protocol):
 
         Raises:
             AudienceError: the server gave it a wider audience.
+            UnreachableError: it could not connect, and no byte of the file can have left; see `cloak.upload.errors`.
             TransferError: it is not there, or the message says that something may be.
         """
         ...

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from cloak.errors import ConfigError, MissingExtraError, PhotoError, UploadError, UsageError
 from cloak.upload.backoff import Backoff
+from cloak.upload.cleaning import clean
 from cloak.upload.destination import Destination
+from cloak.upload.errors import UnreachableError
 from cloak.upload.ledger import Entry, Ledger, State
-from cloak.upload.send import clean
 
 PATIENCE = Backoff(attempts=3, first=1.0, most=10.0, patience=30.0)
 """`purge` comes again."""
@@ -40,7 +41,7 @@ def purge(
 ) -> Iterator[Purged]:
     """Delete uploads; those that another process is at are left to it, without a word.
 
-    What cannot be deleted stays due. A destination that cannot be used at all is asked once.
+    What cannot be deleted stays due. A destination that cannot be used or reached at all is asked once.
 
     Args:
         entries: see `Ledger.due`.
@@ -66,7 +67,7 @@ def purge(
                 if entry.destination not in open_ones:
                     open_ones[entry.destination] = open_destination(entry.destination)
                 yield _delete(open_ones[entry.destination], ledger, entry, backoff)
-            except (UploadError, ConfigError, MissingExtraError, UsageError) as error:
+            except (UploadError, ConfigError, MissingExtraError, UsageError, UnreachableError) as error:
                 closed[entry.destination] = str(error)
                 yield _failed(ledger, entry, str(error))
             except PhotoError as error:

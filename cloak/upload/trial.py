@@ -8,6 +8,7 @@ from datetime import datetime
 from cloak.container import Container
 from cloak.errors import CloakError, TransferError
 from cloak.upload.destination import Audience, Destination, Item, Placed, Wish, clear
+from cloak.upload.errors import UnreachableError, underway
 from cloak.upload.names import random_name
 from cloak.upload.send import check
 
@@ -50,7 +51,10 @@ def try_out(destination: Destination, wish: Wish, name: str) -> Tried:
     item = Item(name=random_name(Container.PNG), file=clear(_noise()))
     try:
         placed = destination.put(item, wish)
-        _remove(destination, placed)
+        with underway():
+            _remove(destination, placed)
+    except UnreachableError:
+        raise  # there is no picture
     except CloakError as error:
         _clean(destination, item.name, error)
         raise

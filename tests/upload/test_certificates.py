@@ -10,9 +10,12 @@ import trustme
 
 from cloak.errors import UntrustedError
 from cloak.upload.destination import Audience, Wish
+from cloak.upload.destinations.webdav import WebDav
 
 from . import sites
 from .items import item
+from .kinds import held
+from .servers import wsgidav
 
 KINDS = (sites.webdav, sites.nextcloud, sites.s3_with_links, sites.mastodon, sites.immich)
 
@@ -73,3 +76,30 @@ def test_a_server_with_a_good_certificate_gets_photos(
         placed = destination.put(item(), Wish())
         assert placed.audience is Audience.OWNER
         destination.delete(placed.handle)
+
+
+@pytest.mark.parametrize("bad", ["expired", "of nobody known", "of another server"])
+def test_wsgidav_with_a_bad_certificate_gets_no_file(authority: trustme.CA, tmp_path: Path, bad: str) -> None:
+    with (
+        wsgidav.running(tmp_path, certificate=certificate(authority, tmp_path, bad)) as address,
+        closing(_wsgidav(address)) as destination,
+    ):
+        for call in (lambda: destination.check(Wish()), lambda: destination.put(item(), Wish())):
+            with pytest.raises(UntrustedError):
+                call()
+    assert [*(tmp_path / "files").iterdir()] == []
+
+
+def test_wsgidav_with_a_good_certificate_gets_photos(authority: trustme.CA, tmp_path: Path) -> None:
+    with (
+        wsgidav.running(tmp_path, certificate=certificate(authority, tmp_path, "good")) as address,
+        closing(_wsgidav(address)) as destination,
+    ):
+        destination.check(Wish())
+        placed = destination.put(item(), Wish())
+        assert placed.handle.startswith("https://")
+        assert placed.audience is Audience.OWNER
+
+
+def _wsgidav(address: str) -> WebDav:
+    return WebDav.open({"url": f"{address}/photos", "user": wsgidav.USER}, held(password=wsgidav.PASSWORD))

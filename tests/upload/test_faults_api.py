@@ -16,7 +16,6 @@ from .items import item
 from .servers.immich_fake import ImmichFake
 from .servers.loopback import Answer, Cut
 from .servers.mastodon_fake import MastodonFake
-from .servers.programs import free_port
 
 
 @dataclass
@@ -220,14 +219,3 @@ def test_a_link_that_cannot_be_read_back_is_deleted_with_its_photo() -> None:
         with pytest.raises(TransientError):
             case.destination.put(item(), Wish(audience=Audience.LINK))
         assert (case.fake.links, case.fake.assets) == ({}, {})
-
-
-def test_a_server_that_is_not_there_is_said_to_be_out_of_reach() -> None:
-    address = f"http://127.0.0.1:{free_port()}"
-    held = {"x.access-token": "token", "x.api-key": "key"}
-    for kind in (Mastodon, Immich):
-        made = kind.open({"server": address}, Credentials("x", held.get))
-        for use in (lambda made=made: made.check(Wish()), lambda made=made: made.put(item(), Wish())):
-            with pytest.raises(TransientError, match="connection"):
-                use()
-        made.close()

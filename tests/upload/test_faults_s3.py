@@ -21,7 +21,6 @@ from .items import item
 from .servers import moto
 from .servers import s3rver as s3rver_server
 from .servers.loopback import Answer, Cut, Request
-from .servers.programs import free_port
 from .servers.s3rver import BUCKET, KEY, Gate
 
 OBJECTS = f"/{BUCKET}/"
@@ -240,13 +239,6 @@ def test_clocks_that_differ_by_less_are_good_enough_for_a_link(gate: Gate, desti
     placed = destination.put(item(), Wish(audience=Audience.LINK, expires=datetime.now(UTC) + timedelta(hours=1)))
     assert placed.link
     destination.delete(placed.handle)
-
-
-def test_a_server_that_is_not_there_is_said_to_be_out_of_reach() -> None:
-    nowhere = connect(f"http://127.0.0.1:{free_port()}")
-    for use in (lambda: nowhere.check(Wish()), lambda: nowhere.put(item(), Wish())):
-        with pytest.raises(TransientError, match="connection"):
-            use()
 
 
 def test_a_certificate_of_nobody_known_is_refused() -> None:

@@ -17,7 +17,6 @@ from cloak.upload.destinations.sftp import Sftp
 
 from .items import item
 from .servers import sshd
-from .servers.programs import free_port
 from .servers.proxy import Proxy
 from .servers.sshd import Sshd
 
@@ -127,14 +126,6 @@ def test_what_is_left_when_the_server_stays_away_is_said_and_found_later(destina
     destination.delete(handle)
     assert held(there) == []
     assert destination.find(one.name) is None
-
-
-def test_nobody_there_is_worth_another_try(server):
-    made = connect(server, port=str(free_port()))
-    with pytest.raises(TransientError, match="the connection failed"):
-        made.put(item(), Wish())
-    with pytest.raises(TransientError, match="the connection failed"):
-        made.check(Wish())
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path_factory):

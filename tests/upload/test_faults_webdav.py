@@ -1,6 +1,5 @@
 """What goes wrong on the way to WebDAV: wsgidav behind a gate or a wire that fails when it is told to."""
 
-import datetime as dt
 import io
 import secrets
 from collections.abc import Iterator
@@ -9,10 +8,9 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-import trustme
 from PIL import Image
 
-from cloak.errors import CredentialsError, TransferError, TransientError, UntrustedError, UploadError
+from cloak.errors import CredentialsError, TransferError, TransientError, UploadError
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Wish, clear
 from cloak.upload.destinations.webdav import WebDav
@@ -21,7 +19,6 @@ from .items import item
 from .servers import wsgidav
 from .servers.gate import Gate
 from .servers.loopback import Answer, Cut
-from .servers.programs import free_port
 from .servers.proxy import Proxy
 
 
@@ -123,15 +120,6 @@ def test_a_wire_cut_in_the_middle_of_a_photo_leaves_none(server, folder, after):
         made.delete(placed.handle)
         made.close()
     assert copies(folder, one.name) == []
-
-
-def test_nobody_there_is_worth_another_try():
-    made = connect(f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(TransientError, match="ConnectError"):
-        made.put(item(), Wish())
-    with pytest.raises(TransientError, match="ConnectError"):
-        made.check(Wish())
-    made.close()
 
 
 @pytest.mark.parametrize("status", [423, 429, 502, 503])
@@ -239,56 +227,3 @@ def test_a_server_that_is_something_else_says_so(gate, destination):
         gate.fail("PROPFIND", "/photos", Answer(207, body, {"Content-Type": "application/xml"}))
         with pytest.raises(TransferError, match="does not speak WebDAV"):
             destination.find(item().name)
-
-
-def certificate(
-    authority: trustme.CA, folder: Path, host: str = "127.0.0.1", **options: dt.datetime
-) -> tuple[Path, Path]:
-    """Write a server's chain and key."""
-    made = authority.issue_cert(host, **options)
-    chain, key = folder / "chain.pem", folder / "key.pem"
-    made.cert_chain_pems[0].write_to_path(chain)
-    made.private_key_pem.write_to_path(key)
-    return chain, key
-
-
-@pytest.fixture
-def authority(tmp_path, monkeypatch) -> trustme.CA:
-    """An authority that this test trusts."""
-    made = trustme.CA()
-    made.cert_pem.write_to_path(tmp_path / "authority.pem")
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    return made
-
-
-def test_a_server_with_a_certificate_of_an_authority_that_is_trusted_gets_photos(authority, tmp_path):
-    with wsgidav.running(tmp_path, certificate=certificate(authority, tmp_path)) as address:
-        made = connect(address)
-        made.check(Wish())
-        placed = made.put(item(), Wish())
-        assert placed.handle.startswith("https://")
-        assert placed.audience is Audience.OWNER
-        made.close()
-
-
-@pytest.mark.parametrize(
-    ("kind", "reason"),
-    [
-        ("self-signed", "does not prove who it is.*SSL_CERT_FILE"),
-        ("expired", "has expired.*date of this computer"),
-        ("another's", "is that of another server"),
-    ],
-)
-def test_a_server_with_a_bad_certificate_is_sent_nothing(authority, tmp_path, kind, reason):
-    made = {
-        "self-signed": lambda: certificate(trustme.CA(), tmp_path),
-        "expired": lambda: certificate(authority, tmp_path, not_after=dt.datetime(2020, 1, 1, tzinfo=UTC)),
-        "another's": lambda: certificate(authority, tmp_path, "example.org"),
-    }[kind]()
-    with wsgidav.running(tmp_path, certificate=made) as address:
-        destination = connect(address)
-        for call in (lambda: destination.check(Wish()), lambda: destination.put(item(), Wish())):
-            with pytest.raises(UntrustedError, match=reason):
-                call()
-        destination.close()
-    assert [*(tmp_path / "files").iterdir()] == []

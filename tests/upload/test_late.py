@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from cloak.upload.backoff import Backoff
+from cloak.upload.cleaning import LATE
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Destination, Wish
 from cloak.upload.destinations.immich import Immich
@@ -21,7 +22,7 @@ from cloak.upload.destinations.s3 import S3
 from cloak.upload.destinations.webdav import WebDav
 from cloak.upload.ledger import Ledger, State
 from cloak.upload.purge import purge
-from cloak.upload.send import LATE, Parcel, Sent, deliver
+from cloak.upload.send import Parcel, Sent, deliver
 
 from .kinds import held
 from .servers import s3rver, wsgidav

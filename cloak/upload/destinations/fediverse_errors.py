@@ -14,10 +14,11 @@ from mastodon import (
     MastodonNetworkError,
     MastodonRatelimitError,
 )
+from requests.packages.urllib3.exceptions import NewConnectionError
 
-from cloak.errors import CloakError, CredentialsError, TransferError, TransientError, UntrustedError, UploadError
+from cloak.errors import CloakError, CredentialsError, TransferError, TransientError, UploadError
 from cloak.upload.counting import Counted
-from cloak.upload.destinations.http import distrust, seconds
+from cloak.upload.destinations.http import no_connection, seconds, tls_failed
 
 
 class _Counting(requests.adapters.HTTPAdapter):  # type: ignore[misc]  # untyped upstream
@@ -87,8 +88,16 @@ def translated(doing: str, session: Session) -> Iterator[None]:
 def _unreachable(error: MastodonNetworkError, doing: str) -> CloakError:
     cause = error.__context__
     if isinstance(cause, requests.exceptions.SSLError):
-        return UntrustedError(f"cannot {doing}: {distrust(str(cause))}")
+        return tls_failed(f"cannot {doing}", str(cause))
+    if isinstance(cause, requests.exceptions.ProxyError | requests.exceptions.ConnectTimeout) or _refused(cause):
+        return no_connection(f"cannot {doing}", type(cause).__name__)
     return TransientError(f"cannot {doing}: the connection failed ({type(cause).__name__})")
+
+
+def _refused(cause: BaseException | None) -> bool:
+    """Whether requests had no connection; it has the same error for one that broke, but for what is inside."""
+    inner = cause.args[0] if isinstance(cause, requests.exceptions.ConnectionError) and cause.args else None
+    return isinstance(getattr(inner, "reason", None), NewConnectionError)
 
 
 def _answer(error: MastodonAPIError, doing: str, after: float | None) -> CloakError:

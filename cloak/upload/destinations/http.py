@@ -19,6 +19,10 @@ from cloak.errors import (
     UntrustedError,
     UploadError,
 )
+from cloak.upload.errors import UnreachableError
+
+_HANDSHAKE = re.compile(r"handshake|protocol.version|unsupported.protocol|record.layer|wrong.version", re.IGNORECASE)
+"""What OpenSSL says where both sides found no way to encrypt."""
 
 _NO_CONTENT: frozenset[int] = frozenset()
 
@@ -111,6 +115,7 @@ class Http:
 
         Raises:
             UploadError: the server is not trusted, does not let us in, or has no space.
+            UnreachableError: nothing was sent.
             TransientError: no answer, or the server asks to come again.
             TransferError: the server refused for another reason.
         """
@@ -130,7 +135,33 @@ def unreachable(error: httpx.HTTPError, doing: str) -> CloakError:
     said = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in said:
         return UntrustedError(f"{doing}: {distrust(said)}")
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):  # TLS is among these
+        return no_connection(doing, said or type(error).__name__)
     return TransientError(f"{doing}: the connection failed ({type(error).__name__})")
+
+
+def no_connection(doing: str, said: str) -> UnreachableError:
+    """Return the error of a server that could not be connected to.
+
+    Args:
+        doing: what could not be done: "cannot upload on https://example.org".
+        said: a library's own words for why.
+    """
+    words = re.sub(r"^\[Errno -?\d+\] ", "", said)
+    return UnreachableError(f"{doing}: the server cannot be reached ({words})")
+
+
+def tls_failed(doing: str, said: str) -> CloakError:
+    """Return what an error of TLS means, from a library's own words, where that may come at any time.
+
+    Returns:
+        `UntrustedError` for a certificate, `UnreachableError` where there was no agreement, else `TransientError`.
+    """
+    if "certificate" in said.lower() or "doesn't match" in said:
+        return UntrustedError(f"{doing}: {distrust(said)}")
+    if _HANDSHAKE.search(said):
+        return no_connection(doing, "both sides found no way to encrypt")
+    return TransientError(f"{doing}: the connection failed (TLS)")
 
 
 def refusal(answer: httpx.Response, message: str) -> CloakError:

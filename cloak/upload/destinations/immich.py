@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from cloak.errors import AudienceError, CloakError, MissingExtraError, TransferError, UploadError
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
+from cloak.upload.errors import underway
 
 if TYPE_CHECKING:
     from cloak.upload.destinations.immich_api import Server
@@ -75,12 +76,13 @@ class Immich:
                 "that one first, from the trash as well"
             )
         try:
-            self._check_asset(number, item)
-            if item.alt:
-                self._server.describe(number, item.alt)
-            if wish.album:
-                self._into_album(album, wish.album, number)
-            return self._link(number, wish) if wish.audience is Audience.LINK else self._seen(number)
+            with underway():
+                self._check_asset(number, item)
+                if item.alt:
+                    self._server.describe(number, item.alt)
+                if wish.album:
+                    self._into_album(album, wish.album, number)
+                return self._link(number, wish) if wish.audience is Audience.LINK else self._seen(number)
         except CloakError as error:
             self._take_back(number, error)
             raise
@@ -183,7 +185,7 @@ class Immich:
         try:
             self.delete(self._handle(number))
         except CloakError as second:
-            raise type(error)(f"{error}; and {self._handle(number)} may still be there: {second}") from error
+            raise type(error)(f"{error}; and the picture {number} may still be there: {second}") from error
 
     def _handle(self, number: str) -> str:
         return f"{self._server.user}/{number}"

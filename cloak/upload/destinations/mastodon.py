@@ -18,6 +18,7 @@ from cloak.errors import (
 )
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
+from cloak.upload.errors import underway
 
 if TYPE_CHECKING:
     from cloak.upload.destinations.fediverse import Account
@@ -75,10 +76,11 @@ class Mastodon:
         media, ready = self._account.send(item)
         post = None
         try:
-            if not ready:
-                self._account.wait(media)
-            post = self._post(mark, media, visibility, item)
-            placed = self._placed(post, wish)
+            with underway():
+                if not ready:
+                    self._account.wait(media)
+                post = self._post(mark, media, visibility, item)
+                placed = self._placed(post, wish)
         except CloakError as error:
             self._take_back(post, mark, media, error)
             raise

@@ -11,6 +11,7 @@ from cloak.errors import AudienceError, CloakError, ConfigError, MissingExtraErr
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
 from cloak.upload.destinations.webdav import WebDav
+from cloak.upload.errors import UnreachableError, underway
 from cloak.upload.names import folder_name
 
 if TYPE_CHECKING:
@@ -74,10 +75,13 @@ class Nextcloud:
         path = f"{self._place(wish)}/{item.name}"
         try:
             placed = self._files.put(item, wish)
-            self._refuse_shared(self._place(wish))
-            for share in self._cloud.shares(path):  # of an earlier, interrupted upload
-                self._cloud.unshare(str(share["id"]))
-            return self._shared(placed, path, item, wish) if wish.audience is Audience.LINK else placed
+            with underway():
+                self._refuse_shared(self._place(wish))
+                for share in self._cloud.shares(path):  # of an earlier, interrupted upload
+                    self._cloud.unshare(str(share["id"]))
+                return self._shared(placed, path, item, wish) if wish.audience is Audience.LINK else placed
+        except UnreachableError:
+            raise  # there is nothing to take back
         except CloakError as error:
             self._take_back(self._files.address(path.removeprefix(f"/{self._folder}/")), error)
             raise

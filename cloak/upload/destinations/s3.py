@@ -18,6 +18,7 @@ from cloak.errors import (
 )
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
+from cloak.upload.errors import UnreachableError, underway
 from cloak.upload.names import folder_name
 
 if TYPE_CHECKING:
@@ -105,7 +106,10 @@ class S3:
         key = self._prefix + (f"{folder_name(wish.album)}/" if wish.album else "") + item.name
         try:  # an object of this key, from an earlier try, is replaced
             self._bucket.put(key, item.file.data, f"image/{item.file.container}", item.told)
-            return self._placed(key, wish)
+            with underway():
+                return self._placed(key, wish)
+        except UnreachableError:
+            raise  # there is nothing to take back
         except CloakError as error:
             self._take_back(key, error)
             raise

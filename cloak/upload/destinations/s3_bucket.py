@@ -22,6 +22,7 @@ from cloak.upload.counting import Counted
 from cloak.upload.destination import Audience
 from cloak.upload.destinations import anonymous, s3_links
 from cloak.upload.destinations.s3_errors import DENIED, UNSUPPORTED, code, status, translated
+from cloak.upload.errors import underway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,8 @@ class Bucket:
                 ContentMD5=base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode(),
                 ChecksumSHA256=sha256,
             )
-        there = self.head(key)
+        with underway():
+            there = self.head(key)
         if there is not None and "ContentLength" not in there:
             raise TransferError(
                 f"bucket {self.name} does not say how large {key} is, so nobody knows whether all of it arrived: check "

@@ -3,11 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ProxyConnectionError,
+    SSLError,
+)
 from botocore.exceptions import ConnectionError as NetworkError
 
-from cloak.errors import CloakError, CredentialsError, TransferError, TransientError, UntrustedError, UploadError
-from cloak.upload.destinations.http import distrust
+from cloak.errors import CloakError, CredentialsError, TransferError, TransientError, UploadError
+from cloak.upload.destinations.http import no_connection, tls_failed
 
 UNSUPPORTED = frozenset({"NotImplemented", "MethodNotAllowed", "XNotImplemented"})
 """Codes of servers that lack a call."""
@@ -62,7 +70,9 @@ def translated(doing: str) -> Iterator[None]:
     except ClientError as error:
         raise _answer(error, doing) from error
     except SSLError as error:
-        raise UntrustedError(f"cannot {doing}: {distrust(str(error))}") from error
+        raise tls_failed(f"cannot {doing}", str(error)) from error
+    except (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError) as error:
+        raise no_connection(f"cannot {doing}", type(error).__name__) from error
     except (NetworkError, HTTPClientError) as error:
         raise TransientError(f"cannot {doing}: the connection failed ({type(error).__name__})") from error
     except BotoCoreError as error:

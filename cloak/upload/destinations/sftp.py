@@ -18,6 +18,7 @@ from cloak.errors import (
 from cloak.upload.counting import BLOCK
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
+from cloak.upload.errors import UnreachableError, underway
 from cloak.upload.names import folder_name
 
 if TYPE_CHECKING:
@@ -109,10 +110,13 @@ class Sftp:
                 self._make(sftp, folder, wish)
                 self._write(sftp, _part(path), item.file.data, wish, item.told)
                 _rename(sftp, _part(path), path)
-            placed = self.look(self._handle(path))
+            with underway():
+                placed = self.look(self._handle(path))
             if placed is None:
                 raise TransferError(f"{self._handle(path)} was uploaded, and is gone again")
             self._refuse_wider(placed.audience, wish, "the photo was deleted again")
+        except UnreachableError:
+            raise  # there is nothing to take back
         except CloakError as error:
             self._take_back(path, error)
             raise
@@ -164,9 +168,11 @@ class Sftp:
 
     @contextmanager
     def _session(self, doing: str) -> "Iterator[paramiko.SFTPClient]":
-        """Yield the connection, a new one if there is none, and let go of one that broke."""
+        """Yield the connection, a new one if there is none or it broke, and let go of one that breaks."""
         from cloak.upload.destinations import ssh  # noqa: PLC0415 -- of an extra
 
+        if self._ssh is not None and not _lives(self._ssh):
+            self.close()
         try:
             with ssh.translated(f"{doing} on {self._login.host}"):
                 if self._sftp is None:
@@ -240,6 +246,12 @@ class Sftp:
         if not handle.startswith(self._start) or not name or ".." in name.split("/"):
             raise TransferError(f"{handle!r} is not in {self._start}: set the destination to the folder that it is in")
         return f"{self._root}/{name}"
+
+
+def _lives(client: "paramiko.SSHClient") -> bool:
+    """Whether a connection is there, as far as is known here."""
+    transport = client.get_transport()
+    return transport is not None and bool(transport.is_active())
 
 
 def _part(path: str) -> str:

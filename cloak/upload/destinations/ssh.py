@@ -18,6 +18,7 @@ from cloak.errors import (
     UploadError,
 )
 from cloak.upload.credentials import Secret
+from cloak.upload.errors import UnreachableError
 
 SYSTEM_HOSTS = "/etc/ssh/ssh_known_hosts"
 USER_HOSTS = "~/.ssh/known_hosts"
@@ -106,7 +107,7 @@ def connect(where: Login) -> paramiko.SSHClient:
     Raises:
         UntrustedError: its key is unknown or another; nothing was sent.
         CredentialsError: it does not let us in, or there is nothing to sign in with.
-        TransientError: it is out of reach.
+        UnreachableError: it is out of reach; nothing was sent but what signing in takes.
     """
     client = paramiko.SSHClient()
     for file in where.known_hosts:
@@ -136,6 +137,8 @@ def connect(where: Login) -> paramiko.SSHClient:
                 f"cannot sign in to {where.host}: there is neither a private key nor a password: name the key's file "
                 f"with `cloak upload setup`, or set {where.variable or 'the password'}"
             ) from error
+        if isinstance(error, TransientError):
+            raise UnreachableError(str(error)) from error
         raise
     return client
 

@@ -17,6 +17,7 @@ from cloak.errors import (
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
 from cloak.upload.destinations import copyparty
+from cloak.upload.errors import UnreachableError, underway
 from cloak.upload.names import folder_name
 
 if TYPE_CHECKING:
@@ -82,10 +83,13 @@ class WebDav:
         folder = folder_name(wish.album) if wish.album else ""
         self._make(folder)
         path = f"{folder}/{item.name}" if folder else item.name
+        headers = self._expiry_headers(wish)
         try:
-            headers = self._expiry_headers(wish)
             self._dav.put(path, item.file.data, f"image/{item.file.container}", headers, item.told)
-            return self._placed(path, item, wish)
+            with underway():
+                return self._placed(path, item, wish)
+        except UnreachableError:
+            raise  # there is nothing to take back
         except CloakError as error:
             self._take_back(path, error)
             raise

@@ -24,16 +24,36 @@ class Proxy:
         self.answered: int | None = None
         self.most: int | None = None
         self.connections = 0
+        self._listener: socket.socket | None = None
+        self._ends: set[socket.socket] = set()
+
+    def leave(self) -> None:
+        """Be gone, as a computer that is switched off: nobody listens, and connections are cut."""
+        if self._listener is not None:
+            with suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)  # wakes who waits in `accept`
+            self._listener.close()
+            self._listener = None
+        for end in tuple(self._ends):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def come_back(self) -> None:
+        """Listen, on the port of before if there was one."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=[self._listener], daemon=True).start()
 
     def heal(self) -> None:
         self.sent = self.answered = self.most = None
 
     @contextmanager
     def running(self) -> Iterator["Proxy"]:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port = listener.getsockname()[1]
-            threading.Thread(target=self._accept, args=[listener], daemon=True).start()
+        self.come_back()
+        try:
             yield self
+        finally:
+            self.leave()
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -46,6 +66,7 @@ class Proxy:
                 client.close()
                 continue
             server = socket.create_connection(("127.0.0.1", self._server))
+            self._ends |= {client, server}
             for ends in ((client, server, "sent"), (server, client, "answered")):
                 threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
 
@@ -62,4 +83,5 @@ class Proxy:
         for end in (source, target):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+            self._ends.discard(end)
             end.close()
