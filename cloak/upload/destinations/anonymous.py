@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import httpx
 
 from cloak.errors import TransientError
-from cloak.upload.destinations.http import unreachable
+from cloak.upload.destinations.http import escaped, unreachable
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def status_of(address: str, doing: str) -> int:
         UntrustedError: the server is not proven to be who it should be.
     """
     try:
-        with unlogged(), httpx.stream("GET", address, timeout=60, headers={"Range": "bytes=0-0"}) as answer:
+        with unlogged(), httpx.stream("GET", escaped(address), timeout=60, headers={"Range": "bytes=0-0"}) as answer:
             status = answer.status_code
     except httpx.HTTPError as error:
         raise unreachable(error, f"cannot {doing}") from None

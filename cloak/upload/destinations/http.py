@@ -51,8 +51,17 @@ def base(address: str) -> str:
 
 def link(address: str) -> str:
     """Return an address that can be clicked on: people write folders with spaces, and in their own letters."""
-    parts = urlsplit(address)
+    parts = urlsplit(escaped(address))
     return urlunsplit(parts._replace(path=quote(parts.path, safe="/%~!$&'()*+,;=:@")))
+
+
+def escaped(address: str) -> str:
+    """Return an address in which each ``%`` begins an escape, as servers demand; one that does already stays.
+
+    >>> escaped("https://example.org/100%/a%20b")
+    'https://example.org/100%25/a%20b'
+    """
+    return re.sub("%(?![0-9A-Fa-f]{2})", "%25", address)
 
 
 def is_loopback(host: str) -> bool:
@@ -121,7 +130,7 @@ class Http:
         """
         doing = f"cannot {doing} on {self._server}"
         try:
-            answer = self._client.request(method, address, **options)
+            answer = self._client.request(method, escaped(address), **options)
         except httpx.HTTPError as error:
             raise unreachable(error, doing) from error
         if answer.is_success or answer.status_code in accept:

@@ -22,7 +22,7 @@ from cloak.upload.counting import Counted
 from cloak.upload.destination import Audience
 from cloak.upload.destinations import anonymous, s3_links
 from cloak.upload.destinations.s3_errors import DENIED, UNSUPPORTED, code, status, translated
-from cloak.upload.errors import underway
+from cloak.upload.errors import size_untold, underway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +98,7 @@ class Bucket:
         with underway():
             there = self.head(key)
         if there is not None and "ContentLength" not in there:
-            raise TransferError(
-                f"bucket {self.name} does not say how large {key} is, so nobody knows whether all of it arrived: check "
-                "what is between you and the server, such as a proxy that compresses"
-            )
+            raise size_untold(f"bucket {self.name}", key)
         if there is None or there["ContentLength"] != len(data) or there.get("ChecksumSHA256", sha256) != sha256:
             raise TransientError(f"bucket {self.name} does not have what was sent to it")
 

@@ -17,7 +17,7 @@ from cloak.errors import (
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
 from cloak.upload.destinations import copyparty
-from cloak.upload.errors import UnreachableError, underway
+from cloak.upload.errors import UnreachableError, size_untold, underway
 from cloak.upload.names import folder_name
 
 if TYPE_CHECKING:
@@ -158,10 +158,7 @@ class WebDav:
         """Read back what became of a file."""
         size, expected = self._dav.size(path), len(item.file.data)
         if size == -1:
-            raise TransferError(
-                f"the server does not say how large {self._dav.address(path)} is, so nobody knows whether all of it "
-                "arrived: check what is between you and the server, such as a proxy that compresses"
-            )
+            raise size_untold("the server", self._dav.address(path))
         if size != expected:
             raise TransientError(f"{self._dav.address(path)} has {size or 0:,} bytes after {expected:,} were uploaded")
         audience = self._audience(path)
