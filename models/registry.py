@@ -183,7 +183,7 @@ def surrogates(profile: Profile) -> tuple[str, ...]:
     return tuple(a.name for a in artifacts().values() if a.task is Task.RECOGNISER and a.profile in allowed)
 
 
-def network(key: str) -> Network:  # noqa: PLR0911 -- a table whose rows import what they name, when it is needed
+def network(key: str) -> Network:  # noqa: PLR0911, PLR0912 -- a table whose rows import what they name when needed
     """Return the code for the `network` of an artifact.
 
     Raises:
@@ -214,6 +214,10 @@ def network(key: str) -> Network:  # noqa: PLR0911 -- a table whose rows import 
             from cloak.models.networks import mobilefacenet_fxz  # noqa: PLC0415
 
             return Network(mobilefacenet_fxz.FaceXZooMobile, mobilefacenet_fxz.convert)
+        case "mobilenet_arcface":
+            from cloak.models.networks import mobilenet_arcface  # noqa: PLC0415
+
+            return Network(mobilenet_arcface.MobileNet, mobilenet_arcface.convert)
         case "edgeface":
             from cloak.models.networks import edgeface  # noqa: PLC0415
 

@@ -154,6 +154,23 @@ def fold_norm(weight: Tensor, bias: Tensor | None, norm: Mapping[str, Tensor], e
     return folded.float(), shift.float()
 
 
+def fold_before(weight: Tensor, bias: Tensor, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+    """Fold a scale and a shift of the maps that a linear layer reads into that layer.
+
+    Args:
+        weight: (width, maps * pixels) of the layer.
+        bias: (width,) of the layer.
+        scale: (maps,), what each map is multiplied by.
+        shift: (maps,), what is added then.
+
+    Returns:
+        float64 weight and bias of one layer that does both.
+    """
+    per_map = weight.double().view(len(weight), len(scale), -1)
+    folded_bias = bias.double() + per_map.sum(2) @ shift.double()
+    return (per_map * scale.double()[:, None]).flatten(1), folded_bias
+
+
 class ArcFaceMobile(nn.Module):
     """ArcFace MobileFaceNet, trained on WebFace600K: 112 px faces to 512 numbers."""
 

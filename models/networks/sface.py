@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cloak.models.networks.mobilefacenet import Activated, Pointwise, fold_norm
+from cloak.models.networks.mobilefacenet import Activated, Pointwise, fold_before, fold_norm
 from cloak.models.readers.onnx import read_initialisers
 
-# Width and stride of each depthwise-separable pair after the stem.
-_PAIRS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
-_STEM = 32
+# Width and stride of each depthwise-separable pair after the stem, as in the first MobileNet.
+PAIRS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
+STEM = 32
 _CONVOLUTION_EPS, _HEAD_EPS = 1e-3, 2e-5
 
 
@@ -23,9 +23,9 @@ class SFace(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        blocks = [Activated(nn.Conv2d(3, _STEM, 3, padding=1))]
-        channels = _STEM
-        for width, stride in _PAIRS:
+        blocks = [Activated(nn.Conv2d(3, STEM, 3, padding=1))]
+        channels = STEM
+        for width, stride in PAIRS:
             depthwise = nn.Conv2d(channels, channels, 3, stride, padding=1, groups=channels)
             blocks += [Activated(depthwise), Activated(Pointwise(channels, width))]
             channels = width
@@ -59,7 +59,7 @@ def convert(path: Path) -> dict[str, Tensor]:
     """
     found = read_initialisers(path)
     names = ["conv_1"]
-    for number in range(2, len(_PAIRS) + 2):
+    for number in range(2, len(PAIRS) + 2):
         names += [f"conv_{number}_dw", f"conv_{number}"]
 
     state: dict[str, Tensor] = {}
@@ -71,7 +71,9 @@ def convert(path: Path) -> dict[str, Tensor]:
     # The graph works on (x - 127.5) / 128 of 0..255, `forward` on x - 0.5 of 0..1.
     state["trunk.0.0.weight"] = state["trunk.0.0.weight"] * (255 * found["scalar_op2"].item())
 
-    weight, bias = _fold_norm_before(found["pre_fc1_weight"], found["pre_fc1_bias"], _norm(found, "bn1"))
+    maps = torch.ones(len(found["bn1_gamma"]), dtype=torch.float64)
+    scale, shift = fold_norm(maps, None, _norm(found, "bn1"), _HEAD_EPS)
+    weight, bias = fold_before(found["pre_fc1_weight"], found["pre_fc1_bias"], scale, shift)
     state["linear.weight"], state["linear.bias"] = fold_norm(weight, bias, _norm(found, "fc1"), _HEAD_EPS)
     return {name: tensor.contiguous() for name, tensor in state.items()}
 
@@ -79,12 +81,3 @@ def convert(path: Path) -> dict[str, Tensor]:
 def _norm(found: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     keys = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_var"}
     return {ours: found[f"{name}_{theirs}"] for ours, theirs in keys.items()}
-
-
-def _fold_norm_before(weight: Tensor, bias: Tensor, norm: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Fold the batch norm of the maps that a linear layer reads into that layer: float64 weight and bias."""
-    maps = len(norm["weight"])
-    scale, shift = fold_norm(torch.ones(maps, dtype=torch.float64), None, norm, _HEAD_EPS)
-    per_map = weight.double().view(len(weight), maps, -1)
-    folded_bias = bias.double() + per_map.sum(2) @ shift.double()
-    return (per_map * scale.double()[:, None]).flatten(1), folded_bias

@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloak.errors import WeightsError
+from cloak.models.readers import tflite
 from cloak.models.readers.dlib_dat import read_layers
 from cloak.models.readers.frozen_graph import read_constants, read_graph
 from cloak.models.readers.onnx import read_initialisers, read_nodes
 from cloak.models.readers.protobuf import Message
 
-READERS = (read_initialisers, read_nodes, read_graph, read_constants, read_layers)
+READERS = (read_initialisers, read_nodes, read_graph, read_constants, read_layers, tflite.read_graph)
 VALUES = [1.5, -2.0, 3.25, 0.0, 5.0, 6.0]
 FLOATS = struct.pack("<6f", *VALUES)
 
