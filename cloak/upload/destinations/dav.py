@@ -8,12 +8,11 @@ from collections.abc import Callable
 from urllib.parse import quote, unquote, urlsplit
 from xml.etree import ElementTree
 
-import httpx
-
 from cloak.errors import TransferError, UploadError
-from cloak.upload.counting import Counted
+from cloak.upload.counting import Resent
 from cloak.upload.credentials import Secret
-from cloak.upload.destinations.http import Http, link
+from cloak.upload.destinations.http import Http, escaped, link
+from cloak.upload.destinations.sign_in import SignIn
 
 _WHAT = b"""<?xml version="1.0"?><propfind xmlns="DAV:"><prop><resourcetype/></prop></propfind>"""
 _SIZE = b"""<?xml version="1.0"?><propfind xmlns="DAV:"><prop><getcontentlength/></prop></propfind>"""
@@ -30,7 +29,7 @@ class Dav:
 
     def __init__(self, root: str, user: str, password: Secret) -> None:
         self.root = root
-        self.http = Http(root, httpx.BasicAuth(user, password.reveal()))
+        self.http = Http(root, SignIn(escaped(f"{root}/"), user, password))
         self._nobody = Http(root)
 
     def close(self) -> None:
@@ -75,7 +74,7 @@ class Dav:
             told: called with the number of bytes that have left.
         """
         headers = {"Content-Type": kind, "Content-Length": str(len(data)), **headers}
-        self.http.call("PUT", self.address(path), "upload", content=Counted(data, told), headers=headers)
+        self.http.call("PUT", self.address(path), "upload", content=Resent(data, told), headers=headers)
 
     def size(self, path: str) -> int | None:
         """Return how many bytes a file has; None if there is none, -1 where the server does not tell."""

@@ -19,6 +19,7 @@ from cloak.errors import (
     UntrustedError,
     UploadError,
 )
+from cloak.upload.destinations.sign_in import challenges
 from cloak.upload.errors import UnreachableError
 
 _HANDSHAKE = re.compile(r"handshake|protocol.version|unsupported.protocol|record.layer|wrong.version", re.IGNORECASE)
@@ -177,10 +178,13 @@ def refusal(answer: httpx.Response, message: str) -> CloakError:
     """Return what an answer that is no success means, as an error with a message of which the advice is missing."""
     status = answer.status_code
     if status in {401, 403}:
-        offered = _not_basic(answer) if status == 401 else ""
+        offered = _not_spoken(answer) if status == 401 else ""
         advice = "check user and password, and what the account may do"
         if offered:
-            advice = f"it lets nobody in but by {offered}, and only Basic is spoken here: have it offer Basic as well"
+            advice = (
+                f"it lets nobody in but by {offered}, and only Basic and Digest (MD5, SHA-256, SHA-512) are spoken "
+                "here: have it offer one of them as well"
+            )
         return CredentialsError(f"{message}: {advice}")
     if status == 507:
         return UploadError(f"{message}: it is full: delete something there")
@@ -194,13 +198,12 @@ def refusal(answer: httpx.Response, message: str) -> CloakError:
     return TransferError(message)
 
 
-def _not_basic(answer: httpx.Response) -> str:
-    """Return the ways to sign in that a server offers, which was sent a password by Basic; "" if that is among them."""
-    if not answer.request.headers.get("Authorization", "").startswith("Basic "):
+def _not_spoken(answer: httpx.Response) -> str:
+    """Return the ways to sign in that a server offers, which was sent a password; "" if one can be done here."""
+    if not answer.request.headers.get("Authorization", "").startswith(("Basic ", "Digest ")):
         return ""
-    offered = ", ".join(answer.headers.get_list("WWW-Authenticate"))
-    ways = re.findall(r"(?:^|,)\s*([A-Za-z][\w-]*)(?=\s+[^\s=]|\s*(?:,|$))", offered)
-    return "" if "basic" in (way.lower() for way in ways) else " or ".join(dict.fromkeys(ways))
+    offered = challenges(answer)
+    return "" if any(one.way for one in offered) else " or ".join(dict.fromkeys(one.scheme for one in offered))
 
 
 def seconds(retry_after: str | None) -> float | None:

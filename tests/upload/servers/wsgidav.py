@@ -13,7 +13,12 @@ USER, PASSWORD = "me", "s3cret-of-wsgidav"
 
 @contextmanager
 def running(
-    folder: Path, *, everybody: bool = False, certificate: tuple[Path, Path] | None = None, blocks: int = 0
+    folder: Path,
+    *,
+    everybody: bool = False,
+    certificate: tuple[Path, Path] | None = None,
+    blocks: int = 0,
+    digest: bool = False,
 ) -> Iterator[str]:
     """Serve `folder`/files.
 
@@ -22,6 +27,7 @@ def running(
         everybody: whether it asks for no password.
         certificate: chain and key; with them it speaks TLS only.
         blocks: of 512 bytes that a file may have, as if its disk were full after them; 0 for no limit.
+        digest: whether it lets people in by Digest, and by nothing else; else by Basic.
     """
     files, port = folder / "files", free_port()
     files.mkdir(exist_ok=True)
@@ -31,6 +37,7 @@ def running(
         "port": port,
         "provider_mapping": {"/": str(files)},
         "simple_dc": {"user_mapping": {"*": users}},
+        "http_authenticator": {"accept_basic": not digest, "accept_digest": digest, "default_to_digest": digest},
         "lock_storage": False,
         "property_manager": False,
         "dir_browser": {"enable": False},
