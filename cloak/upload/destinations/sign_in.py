@@ -133,7 +133,7 @@ class SignIn(httpx.Auth):
                 return answer
 
     def _of_digest(self, answer: httpx.Response) -> httpx.Response:
-        """Return an answer with the one challenge that httpx is to meet; it would take any Digest, whatever it can do."""
+        """Return an answer with the one challenge that httpx is to meet: it would take one that it cannot do."""
         found = next((one.text for one in challenges(answer) if one.way == "digest"), None)
         if found is None:
             return httpx.Response(answer.status_code, request=answer.request)
