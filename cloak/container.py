@@ -22,6 +22,10 @@ ENCODED = frozenset({Container.JPEG, Container.PNG, Container.WEBP, Container.AV
 """Those whose pixels can be decoded and encoded anew; the others can only be stripped as they are."""
 
 
+LOSSLESS = frozenset({Container.PNG, Container.TIFF})
+"""Those of `ENCODED` that never lose anything, as we write them."""
+
+
 class ColourSpace(StrEnum):
     """Colour spaces that pixels are kept in; every other one is converted on the way in."""
 
@@ -44,3 +48,8 @@ class Encoding:
     quality: int | None = None
     subsampling: str = "4:2:0"
     progressive: bool = False
+
+    @property
+    def lossless(self) -> bool:
+        """Whether pixels come back as they were written."""
+        return self.container in LOSSLESS or (self.container is Container.WEBP and self.quality is None)

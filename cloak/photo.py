@@ -98,6 +98,7 @@ class FaceBatch:
         boxes: float32 (N, 4), the detected box in frame pixels.
         to_photo: float32 (N, 2, 3), similarity from frame pixels to photo pixels.
         photo: int64 (N,), which photo each crop came from.
+        lossless: bool (N,), whether the file that is written of it adds no grain of its own.
     """
 
     crops: torch.Tensor
@@ -106,6 +107,7 @@ class FaceBatch:
     boxes: torch.Tensor
     to_photo: torch.Tensor
     photo: torch.Tensor
+    lossless: torch.Tensor
 
     def __len__(self) -> int:
         return self.crops.shape[0]

@@ -21,7 +21,7 @@ import torch
 from cloak.batching import Row, join
 from cloak.cloaker import Cloaker
 from cloak.config import BystanderPolicy, FacePolicy, NoFacePolicy, ProtectConfig, ProtectPolicy
-from cloak.container import Container, Encoding
+from cloak.container import LOSSLESS, Container, Encoding
 from cloak.crew import crew
 from cloak.decoding import Decoder
 from cloak.device import pick_devices
@@ -167,7 +167,7 @@ class _Path:
         if self.config.dry_run:
             return _outcome(job, photo, chosen, done=False)
         canvas = blur(photo, chosen.blurred)  # before any cloak is a function of what the blur is to destroy
-        parts = frame([canvas], [chosen.faces])
+        parts = frame([canvas], [chosen.faces], lossless=self._encoding(photo).lossless)
         deltas = [torch.zeros_like(part.crops) for part in parts]
         return Begun(job, photo, chosen, canvas, parts, deltas, todo=len(chosen.faces))
 
@@ -233,7 +233,10 @@ class _Path:
             raise NoFaceError("no face was found: look at it, and use --no-face strip to have it stripped only")
 
     def _bytes(self, photo: Photo) -> bytes:
-        return encode(strip(photo), encoding_for(photo.encoding, self.config.container))
+        return encode(strip(photo), self._encoding(photo))
+
+    def _encoding(self, photo: Photo) -> Encoding:
+        return encoding_for(photo.encoding, self.config.container)
 
     def _pictures(self, data: bytes, photo: Photo, chosen: Chosen) -> Pictures:
         return Pictures(
@@ -255,8 +258,8 @@ def encoding_for(encoding: Encoding, container: Container | None) -> Encoding:
     """Return how to compress a photo in another container, or as it was where it keeps its own."""
     if container in (None, encoding.container):
         return encoding
-    lossless = container in (Container.PNG, Container.TIFF)
-    return Encoding(container=container, quality=None if lossless else QUALITY, subsampling=encoding.subsampling)
+    quality = None if container in LOSSLESS else QUALITY
+    return Encoding(container=container, quality=quality, subsampling=encoding.subsampling)
 
 
 def _outcome(job: Job, photo: Photo, chosen: Chosen, *, done: bool) -> Outcome:

@@ -35,6 +35,7 @@ def _faces(size: int, count: int) -> FaceBatch:
         boxes=torch.zeros(count, 4),
         to_photo=torch.zeros(count, 2, 3),
         photo=torch.zeros(count, dtype=torch.int64),
+        lossless=torch.zeros(count, dtype=torch.bool),
     )
 
 

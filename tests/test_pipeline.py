@@ -61,6 +61,27 @@ def test_a_photo_in_memory_is_protected_without_a_file_and_with_a_choice_for_eac
     assert blurred > 2 * cloaked > 2 * left
 
 
+@pytest.mark.parametrize(
+    ("name", "container", "lossless"),
+    [
+        ("collins.png", None, True),
+        ("collins.png", Container.JPEG, False),
+        ("phone.jpg", None, False),
+        ("phone.jpg", Container.PNG, True),
+        ("phone.jpg", Container.HEIC, False),
+    ],
+)
+def test_only_a_file_that_loses_nothing_gets_all_of_the_budget(
+    examples, tmp_path, cloaker, monkeypatch, name, container, lossless
+):
+    searched = []
+    monkeypatch.setattr(cloaker, "search", lambda batch, **_: searched.append(batch) or torch.zeros_like(batch.crops))
+    job = Job(examples / name, tmp_path / "out")
+    (outcome,) = protect([job], replace(CONFIG, container=container), cloaker=cloaker)
+    assert outcome.status is Status.PROTECTED
+    assert torch.cat([batch.lossless for batch in searched]).tolist() == [lossless] * len(outcome.faces)
+
+
 def test_photos_are_cloaked_stripped_judged_and_written_in_order(examples, paint, tmp_path, cloaker):
     paint(examples / "nobody.jpg", width=80, height=60)
     (examples / "broken.jpg").write_bytes(b"no photo")

@@ -10,10 +10,10 @@ from cloak.photo import FaceBatch
 UNIT_RANGE = (0.35, 2.5)
 """Limits of `Scene.unit` in units of its mean: neither flat skin nor hair gets everything."""
 
-ROOM = (0.76, 1.33)
+ROOM, LOSSLESS_ROOM = (0.76, 1.33), (1.0, 1.33)
 """Share of the DSSIM of the written face that the cloak may have in its frame, where a pixel of the delta is a pixel of
 the photo, and compression adds the rest; and where the delta is enlarged by two or more, which spares detail finer than
-it. Measured on JPEG files of quality 75 to 95, at their own resolution."""
+it. Measured on JPEG files of quality 75 to 95, at their own resolution; without loss, nothing is added."""
 
 COLOUR = (1.0, 0.6)
 """Share of the limits on single colours, for the same two: what is a speck in a small face is a spot in a large one."""
@@ -63,7 +63,7 @@ class Scene:
             landmarks=batch.landmarks.to(device),
             boxes=boxes,
             weights=weights,
-            room=_between(ROOM, scales),
+            room=torch.where(batch.lossless.to(device), _between(LOSSLESS_ROOM, scales), _between(ROOM, scales)),
             colour=_between(COLOUR, scales)[:, None, None, None],
             unit=(deviation / mean).clamp(lowest, highest) * mean * masks,
             dssim=Dssim(crops, weights),

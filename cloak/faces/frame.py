@@ -23,12 +23,13 @@ BUCKETS = (64, 96, 128, 160, 192, 224, 256, 288, 320)
 """Sides of frames in pixels. Faces in one bucket make one batch, padded by less than a third."""
 
 
-def frame(photos: Sequence[Photo], faces: Sequence[Sequence[Face]]) -> list[FaceBatch]:
+def frame(photos: Sequence[Photo], faces: Sequence[Sequence[Face]], *, lossless: bool = False) -> list[FaceBatch]:
     """Cut out every face of every photo, one batch for each frame size that occurs.
 
     Args:
         photos: any number of photos.
         faces: the faces of each photo.
+        lossless: whether they will be written without loss; if that is not known, they are taken not to be.
 
     Returns:
         Batches in order of size; within one, faces in the order of the photos.
@@ -37,7 +38,7 @@ def frame(photos: Sequence[Photo], faces: Sequence[Sequence[Face]]) -> list[Face
     for index, found in enumerate(faces):
         for face in found:
             rows[_bucket(_side(face))].append((index, face))
-    return [_batch(photos, rows[size], size) for size in sorted(rows)]
+    return [_batch(photos, rows[size], size, lossless=lossless) for size in sorted(rows)]
 
 
 def _side(face: Face) -> int:
@@ -48,7 +49,7 @@ def _bucket(side: int) -> int:
     return next((size for size in BUCKETS if side <= size), BUCKETS[-1])
 
 
-def _batch(photos: Sequence[Photo], rows: Sequence[tuple[int, Face]], size: int) -> FaceBatch:
+def _batch(photos: Sequence[Photo], rows: Sequence[tuple[int, Face]], size: int, *, lossless: bool) -> FaceBatch:
     frames = [_cut(photos[index], face, size) for index, face in rows]
     return FaceBatch(
         crops=torch.stack([crop for crop, _, _ in frames]),
@@ -59,6 +60,7 @@ def _batch(photos: Sequence[Photo], rows: Sequence[tuple[int, Face]], size: int)
         boxes=torch.stack([_box(face, to_photo) for (_, face), (_, _, to_photo) in zip(rows, frames, strict=True)]),
         to_photo=torch.stack([to_photo for _, _, to_photo in frames]),
         photo=torch.tensor([index for index, _ in rows], dtype=torch.int64),
+        lossless=torch.full((len(rows),), lossless),
     )
 
 

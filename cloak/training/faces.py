@@ -67,6 +67,7 @@ class TrainingFaces:
             boxes=boxes,
             to_photo=torch.eye(2, 3).expand(len(rows), -1, -1),
             photo=rows,
+            lossless=torch.zeros(len(rows), dtype=torch.bool, device=device),
         )
 
     def save(self, path: Path) -> None:
@@ -165,6 +166,7 @@ def _resized(batch: FaceBatch) -> FaceBatch:
         boxes=(batch.boxes + 0.5) * scale - 0.5,
         to_photo=batch.to_photo,
         photo=batch.photo,
+        lossless=batch.lossless,
     )
 
 

@@ -139,6 +139,13 @@ def test_cuda_agrees_with_the_cpu(batch, toys):
     assert (cuda.cpu() - cpu).abs().mean() < 1 / 255
 
 
+def test_without_loss_a_face_may_use_all_of_its_budget_where_compression_takes_a_part(batch):
+    lossless = torch.tensor([True, False, True])
+    scene = Scene.of(replace(batch, lossless=lossless), torch.device("cpu"))
+    assert (scene.room == 1).tolist() == lossless.tolist()
+    assert (scene.room[1] < 0.9).all()
+
+
 def test_large_faces_get_less_colour_and_more_detail_in_the_frame(batch):
     twice = replace(batch, to_photo=batch.to_photo * 2)
     small, large = (Scene.of(one, torch.device("cpu")) for one in (batch, twice))

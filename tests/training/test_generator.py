@@ -104,6 +104,7 @@ def test_the_shared_pattern_follows_the_landmarks():
         boxes=torch.tensor([[40.0, 40, 180, 190]] * 2),
         to_photo=torch.eye(2, 3).expand(2, -1, -1),
         photo=torch.arange(2),
+        lossless=torch.zeros(2, dtype=torch.bool),
     )
     with torch.no_grad():
         first, second = Amortised(network)(Scene.of(both, CPU), Budget()).abs().mean(1)

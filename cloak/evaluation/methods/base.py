@@ -16,7 +16,7 @@ from cloak.image.strip.bare import strip
 from cloak.models import Recogniser
 from cloak.photo import Face, FaceBatch, Photo
 
-REVISION = 3
+REVISION = 4
 """Part of every key: raise it when our frame or our metric changes, or what is common to all methods."""
 
 TOGETHER = 8
@@ -98,7 +98,9 @@ class PlannedMethod:
         self, photos: Sequence[Photo], faces: Sequence[Face], /, *, people: Sequence[int] | None = None
     ) -> list[Photo]:
         """Protect photos, one face each: see `Method`."""
-        batches = [part for batch in frame(photos, [[face] for face in faces]) for part in _parts(batch, self.device)]
+        lossless = all(photo.encoding.lossless for photo in photos)
+        framed = frame(photos, [[face] for face in faces], lossless=lossless)
+        batches = [part for batch in framed for part in _parts(batch, self.device)]
         deltas = self.plan(batches, torch.tensor(people or [0] * len(photos)))
         changed = list(photos)
         for batch in batches:
