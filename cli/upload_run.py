@@ -143,6 +143,7 @@ def _send(
         again=request.again,
         run=current,
         told=lambda parcel, done, size: bar.sent(shown(parcel.source.name), done, size),
+        sources=[one.path for one in found.sources],
     )
     with ExitStack() as stack:
         bar = stack.enter_context(_progress(len(found.sources), quiet=request.quiet))

@@ -30,6 +30,7 @@
         ├── WriteError              the file could not be written; nothing was left behind
         └── TransferError           the file could not be uploaded; nothing was left behind, or it is said where
             └── TransientError      and may be next time: busy, cut off, out of reach
+                └── upload.errors.UnreachableError   nothing was sent, as the server could not be connected to
 
 Every message says what is wrong, the value, and what to do about it.
 """

@@ -21,7 +21,7 @@ _MOST_BYTES = 1 << 31
 SKEW = timedelta(minutes=5)
 """How much a server's clock may differ from ours before that is worth a word."""
 
-NOT_TRIED = "not tried: the server cannot be reached; the same command uploads it once it can"
+NOT_TRIED = "not tried: the server cannot be reached; upload it again once it can"
 """What is said of photos after the run gave up on the server."""
 
 

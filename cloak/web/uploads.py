@@ -20,6 +20,7 @@ from cloak.upload.destination import Audience, Destination, Wish
 from cloak.upload.destinations import load
 from cloak.upload.expiry import expiry
 from cloak.upload.ledger import Ledger
+from cloak.upload.outage import Outage
 from cloak.upload.purge import recover
 from cloak.upload.send import Parcel, Sent, check, deliver
 from cloak.web.errors import place as place_of
@@ -128,11 +129,12 @@ class Uploads:
             with closing(destination), runs.running() as current, Ledger.open() as ledger:
                 for _ in recover(destination, ledger, place=place.name, run=current.name):
                     pass  # what fails stays due, and `cloak uploads purge` says so
+                outage = Outage()
                 while rest and not self._ending.is_set():
                     if rest[0].wanted():
                         sent = deliver(
                             [_parcel(rest[0])], destination, ledger, place=place.name, wish=wish, alt=rest[0].alt,
-                            run=current.name, told=_teller(rest[0]),
+                            run=current.name, told=_teller(rest[0]), outage=outage,
                         )  # fmt: skip
                         rest[0].told(document(next(sent), wish))
                     rest.pop(0)
