@@ -30,7 +30,7 @@
         ├── WriteError              the file could not be written; nothing was left behind
         └── TransferError           the file could not be uploaded; nothing was left behind, or it is said where
             └── TransientError      and may be next time: busy, cut off, out of reach
-                └── upload.errors.UnreachableError   nothing was sent, as the server could not be connected to
+                └── UnreachableError   the server could not be connected to: nothing was sent
 
 Every message says what is wrong, the value, and what to do about it.
 """
@@ -162,3 +162,11 @@ class TransientError(TransferError):
     def __init__(self, message: str, *, after: float | None = None) -> None:
         super().__init__(message)
         self.after = after
+
+
+class UnreachableError(TransientError):
+    """The server could not be connected to, so that nothing was sent to it.
+
+    Refused, no route, no such name, no answer in time, or no agreement on how to encrypt. `Destination.put` raises it
+    only where no byte of the photo can have left in this try: see `cloak.upload.errors.underway`.
+    """

@@ -1,10 +1,13 @@
 """What tests of the whole share: example photos, made-up photos, and the command."""
 
+import fcntl
 import os
 import runpy
 import shutil
 import signal
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +35,40 @@ settings.register_profile("same", derandomize=True)
 settings.register_profile("random")
 settings.load_profile(os.environ.get("HYPOTHESIS", "same"))
 
+# Two tests run at a time, each with a process of its own and often more. Threads that spin while they wait take the
+# processor from the other one.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that at the end neither process waits long for the other."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test that is marked `alone` run while no other process runs one."""
+    with _company(alone=item.get_closest_marker("alone") is not None):
+        return (yield)
+
+
+@contextmanager
+def _company(*, alone: bool) -> Generator[None]:
+    """Hold the lock that the processes of a run share: for reading, or for writing where `alone`."""
+    # This file and its folder are only there to be locked. Who waits for the lock stands in the door, so that the
+    # other process cannot pass it by for ever.
+    door, lock = (os.open(path, os.O_RDONLY) for path in (Path(__file__).parent, Path(__file__)))
+    try:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        yield
+    finally:
+        os.close(lock)
+        os.close(door)
 
 
 @dataclass(frozen=True)

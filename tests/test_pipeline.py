@@ -62,7 +62,7 @@ def test_a_photo_in_memory_is_protected_without_a_file_and_with_a_choice_for_eac
 
 
 @pytest.mark.parametrize(
-    ("name", "container", "lossless"),
+    "case",
     [
         ("collins.png", None, True),
         ("collins.png", Container.JPEG, False),
@@ -70,10 +70,10 @@ def test_a_photo_in_memory_is_protected_without_a_file_and_with_a_choice_for_eac
         ("phone.jpg", Container.PNG, True),
         ("phone.jpg", Container.HEIC, False),
     ],
+    ids=lambda case: "-".join(map(str, case[:2])),
 )
-def test_only_a_file_that_loses_nothing_gets_all_of_the_budget(
-    examples, tmp_path, cloaker, monkeypatch, name, container, lossless
-):
+def test_only_a_file_that_loses_nothing_gets_all_of_the_budget(examples, tmp_path, cloaker, monkeypatch, case):
+    name, container, lossless = case
     searched = []
     monkeypatch.setattr(cloaker, "search", lambda batch, **_: searched.append(batch) or torch.zeros_like(batch.crops))
     job = Job(examples / name, tmp_path / "out")

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cloak.errors import AudienceError, CloakError, PhotoError, TransientError, UploadError
+from cloak.errors import AudienceError, CloakError, PhotoError, TransientError, UnreachableError, UploadError
 from cloak.files import read
 from cloak.upload.backoff import Backoff
 from cloak.upload.cleaning import clean
 from cloak.upload.destination import Cleared, Destination, Item, Placed, Wish, clear
-from cloak.upload.errors import UnreachableError, underway
+from cloak.upload.errors import underway
 from cloak.upload.ledger import Entry, Ledger, State
 from cloak.upload.names import random_name
 from cloak.upload.outage import Outage

@@ -3,15 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cloak.errors import TransferError, TransientError
-
-
-class UnreachableError(TransientError):
-    """The server could not be connected to, so that nothing was sent to it.
-
-    Refused, no route, no such name, no answer in time, or no agreement on how to encrypt. `Destination.put` raises it
-    only where no byte of the photo can have left in this try: see `underway`.
-    """
+from cloak.errors import TransferError, TransientError, UnreachableError
 
 
 @contextmanager

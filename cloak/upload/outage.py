@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from cloak.errors import TransientError
+from cloak.errors import TransientError, UnreachableError
 from cloak.upload.backoff import Backoff
-from cloak.upload.errors import UnreachableError
 
 _T = TypeVar("_T")
 

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from cloak.errors import ConfigError, MissingExtraError, PhotoError, UploadError, UsageError
+from cloak.errors import ConfigError, MissingExtraError, PhotoError, UnreachableError, UploadError, UsageError
 from cloak.upload.backoff import Backoff
 from cloak.upload.cleaning import clean
 from cloak.upload.destination import Destination
-from cloak.upload.errors import UnreachableError
 from cloak.upload.ledger import Entry, Ledger, State
 
 PATIENCE = Backoff(attempts=3, first=1.0, most=10.0, patience=30.0)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cloak.container import Container
-from cloak.errors import CloakError, TransferError
+from cloak.errors import CloakError, TransferError, UnreachableError
 from cloak.upload.destination import Audience, Destination, Item, Placed, Wish, clear
-from cloak.upload.errors import UnreachableError, underway
+from cloak.upload.errors import underway
 from cloak.upload.names import random_name
 from cloak.upload.send import check
 

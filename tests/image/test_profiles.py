@@ -101,7 +101,11 @@ def test_high_dynamic_range_is_not_taken_for_what_its_curves_say():
     assert b"cicp\0\0\0\0\x0c\x10\x00\x01" in kept
 
 
-@pytest.mark.parametrize("data", [b"", b"\0" * 128, b"x" * 500, srgb()[:90], srgb()[:200], DISPLAY_P3[:128]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\0" * 128, b"x" * 500, srgb()[:90], srgb()[:200], DISPLAY_P3[:128]],
+    ids=["empty", "zeros", "letters", "a part of sRGB's header", "a part of sRGB", "Display P3's header"],
+)
 def test_a_broken_profile_is_left_out_and_said_to_be_broken(data):
     assert (tidy(data).profile, tidy(data).removed) == (None, (BROKEN,))
 

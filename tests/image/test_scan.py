@@ -30,7 +30,7 @@ def clean(container, **options):
     return encode(strip(photo(pixels, container, **{"quality": 85, **options})))
 
 
-CLEAN = {container.value: clean(container) for container in ENCODED}
+CLEAN = {container.value: clean(container) for container in sorted(ENCODED)}
 
 
 @pytest.mark.parametrize("container", sorted(ENCODED))

@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cloak.errors import TransientError
+from cloak.errors import TransientError, UnreachableError
 from cloak.upload.backoff import Backoff
 from cloak.upload.delivery import NOT_TRIED
 from cloak.upload.destination import Destination, Wish
-from cloak.upload.errors import UnreachableError
 from cloak.upload.ledger import Ledger, State
 from cloak.upload.outage import GIVE_UP, Outage
 from cloak.upload.purge import purge

@@ -7,11 +7,10 @@ from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
-from cloak.errors import TransientError
+from cloak.errors import TransientError, UnreachableError
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Destination, Wish
 from cloak.upload.destinations import load
-from cloak.upload.errors import UnreachableError
 
 from .items import item
 from .servers.loopback import Loopback

@@ -16,11 +16,11 @@ from cloak.errors import (
     CredentialsError,
     TransferError,
     TransientError,
+    UnreachableError,
     UntrustedError,
     UploadError,
 )
 from cloak.upload.destinations.sign_in import challenges
-from cloak.upload.errors import UnreachableError
 
 _HANDSHAKE = re.compile(r"handshake|protocol.version|unsupported.protocol|record.layer|wrong.version", re.IGNORECASE)
 """What OpenSSL says where both sides found no way to encrypt."""

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import quote, unquote
 
-from cloak.errors import AudienceError, CloakError, ConfigError, MissingExtraError, TransferError
+from cloak.errors import AudienceError, CloakError, ConfigError, MissingExtraError, TransferError, UnreachableError
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
 from cloak.upload.destinations.webdav import WebDav
-from cloak.upload.errors import UnreachableError, underway
+from cloak.upload.errors import underway
 from cloak.upload.names import folder_name
 
 if TYPE_CHECKING:

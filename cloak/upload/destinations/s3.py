@@ -14,11 +14,12 @@ from cloak.errors import (
     CredentialsError,
     MissingExtraError,
     TransferError,
+    UnreachableError,
     UploadError,
 )
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
-from cloak.upload.errors import UnreachableError, underway
+from cloak.upload.errors import underway
 from cloak.upload.names import folder_name
 
 if TYPE_CHECKING:

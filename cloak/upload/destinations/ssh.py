@@ -14,11 +14,11 @@ from cloak.errors import (
     CredentialsError,
     TransferError,
     TransientError,
+    UnreachableError,
     UntrustedError,
     UploadError,
 )
 from cloak.upload.credentials import Secret
-from cloak.upload.errors import UnreachableError
 
 SYSTEM_HOSTS = "/etc/ssh/ssh_known_hosts"
 USER_HOSTS = "~/.ssh/known_hosts"

@@ -13,11 +13,12 @@ from cloak.errors import (
     MissingExtraError,
     TransferError,
     TransientError,
+    UnreachableError,
 )
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
 from cloak.upload.destinations import copyparty
-from cloak.upload.errors import UnreachableError, size_untold, underway
+from cloak.upload.errors import size_untold, underway
 from cloak.upload.names import folder_name
 
 if TYPE_CHECKING:
