@@ -4,8 +4,12 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from cloak.album import Standing
 
 SENTENCES = {
     "failed": "could not be done",
@@ -24,24 +28,18 @@ def album() -> None:
 
 
 @album.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
-def status(folder: Path, *, as_json: bool) -> None:
+def status(folder: str, *, as_json: bool) -> None:
     """Say how many photos in FOLDER are done, failed, missing or changed, and which files are not the album's.
 
-    It reads every photo in FOLDER, and changes nothing. The command that made the album, given again, does what is
-    missing. Exit code 3 where there is something to do.
+    FOLDER is what cloak protect wrote to: a folder, or a URL such as s3://bucket/out. It reads every photo in a folder,
+    and changes nothing. The command that made the album, given again, does what is missing. Exit code 3 where there is
+    something to do.
 
     Example: cloak album status safe --json
     """
-    from cloak.album import look  # noqa: PLC0415 -- help needs none of this
-    from cloak.errors import UsageError  # noqa: PLC0415
-    from cloak.manifest import NAME  # noqa: PLC0415
-    from cloak.names import shown  # noqa: PLC0415
-
-    if not (folder / NAME).exists():
-        raise UsageError(f"{shown(folder)} is not an album: name a folder that cloak protect wrote to")
-    found = asdict(look(folder))
+    found = asdict(_look(folder))
     todo = any(found[name] for name in ("failed", "missing", "changed"))
     if as_json:
         counts = {name: len(paths) for name, paths in found.items()}
@@ -54,3 +52,26 @@ def status(folder: Path, *, as_json: bool) -> None:
                 for path in found[name]:
                     click.echo(f"  {path}")
     sys.exit(3 if todo else 0)
+
+
+def _look(folder: str) -> "Standing":
+    """Look at a folder, or at a URL.
+
+    Raises:
+        UsageError: there is no album.
+        OutputError: its manifest cannot be used.
+    """
+    from cloak.distributed.places import is_url  # noqa: PLC0415 -- help needs none of this
+
+    if is_url(folder):
+        from cloak.distributed.standing import look as look_at  # noqa: PLC0415
+
+        return look_at(folder)
+    from cloak.album import look  # noqa: PLC0415
+    from cloak.errors import UsageError  # noqa: PLC0415
+    from cloak.manifest import NAME  # noqa: PLC0415
+    from cloak.names import shown  # noqa: PLC0415
+
+    if not (Path(folder) / NAME).exists():
+        raise UsageError(f"{shown(folder)} is not an album: name a folder that cloak protect wrote to")
+    return look(Path(folder))

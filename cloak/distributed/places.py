@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -117,7 +117,15 @@ class Place:
         return self.url.partition("://")[0].lower()
 
     def files(self) -> Iterator[tuple[str, int]]:
-        """Yield name and size of every file below this folder, by name; of a file, its own.
+        """Yield name and size in bytes of every file below this folder, by name; of a file, its own.
+
+        Raises:
+            UsageError: it cannot be listed.
+        """
+        return ((name, stored.size) for name, stored in self.listing())
+
+    def listing(self) -> Iterator[tuple[str, Stored]]:
+        """Yield name and what is known of every file below this folder, by name; of a file, its own.
 
         Raises:
             UsageError: it cannot be listed.
@@ -128,7 +136,7 @@ class Place:
             raise UsageError(f"{shown(self.url)} cannot be listed: {reason(error)}") from error
         for path, about in sorted(found.items()):
             below = path[len(self._root) :].lstrip("/") if path.startswith(self._root) else path
-            yield below, int(about.get("size") or 0)
+            yield below, _stored(about)
 
     def read(self, name: str, *, max_bytes: int, size: int = 0) -> bytes:
         """Read a whole file.
@@ -166,7 +174,7 @@ class Place:
         about = self._found(name, lambda: self._system.info(self._path(name)))
         if about is None or about.get("type") == "directory":
             return None
-        return Stored(int(about.get("size") or 0), str(about.get("ETag") or "").strip('"'))
+        return _stored(about)
 
     def is_still(self, name: str, mark: Mark | None, salt: bytes) -> bool:
         """Say whether a file has this very content; it is read where the place does not tell."""
@@ -231,6 +239,10 @@ class Place:
                     raise
             time.sleep(PAUSE * 2**attempt)
             attempt += 1
+
+
+def _stored(about: Mapping[str, Any]) -> Stored:
+    return Stored(int(about.get("size") or 0), str(about.get("ETag") or "").strip('"'))
 
 
 def reason(error: Exception) -> str:

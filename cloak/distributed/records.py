@@ -25,7 +25,8 @@ from cloak.sinks import Sink
 from cloak.targets import Job
 
 VERSION = 1
-_ALBUM = f"{HIDDEN}/album.json"
+ALBUM = f"{HIDDEN}/album.json"
+"""Version and key of the records; an output without it is no album."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,33 +54,58 @@ class Record:
         """Read a record.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it is none, or names a file that is not below the output; no run of ours wrote that.
         """
         try:
             told = dict(json.loads(data))
             marks = {name: Mark(**told[name]) if told.get(name) else None for name in ("content", "earlier")}
-            return cls(**{**told, **marks})
-        except (TypeError, KeyError) as error:
+            record = cls(**{**told, **marks})
+            parts = record.target.split("/")
+        except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(str(error)) from error
+        if not record.target or record.target.startswith("/") or ".." in parts:
+            raise ValueError("it names a file outside of the output")
+        return record
 
     def written(self) -> bytes:
         """Return it as bytes."""
         return json.dumps(asdict(self), indent=1).encode()
 
 
+def keyed(data: bytes, salt: bytes) -> str:
+    """Return the keyed hash of some content, 64 hexadecimal digits."""
+    return hashlib.blake2b(data, key=salt, digest_size=32).hexdigest()
+
+
+def record_name(target: str, salt: bytes) -> str:
+    """Return where the record of a written file is, which tells nothing without the key.
+
+    Args:
+        target: path of the file below the output, with slashes.
+        salt: what `open_album` returned.
+    """
+    name = keyed(b"record" + target.encode("utf-8", "surrogateescape"), salt)
+    return f"{HIDDEN}/{name[:2]}/{name[:32]}.json"
+
+
 def open_album(place: Place, *, create: bool) -> bytes:
     """Return the key that hashes of an output are made with, b"" where there is none and none is made.
+
+    Args:
+        place: the output.
+        create: make a key where there is none; without, nothing is written.
 
     Raises:
         OutputError: the output cannot be used.
     """
     try:
-        data = place.find(_ALBUM)
+        data = place.find(ALBUM)
         if data is None and create:
-            place.write(_ALBUM, json.dumps({"version": VERSION, "salt": secrets.token_hex(32)}).encode())
-            data = place.find(_ALBUM)  # another run may have been later than we: what is there counts
+            place.write(ALBUM, json.dumps({"version": VERSION, "salt": secrets.token_hex(32)}).encode())
+            data = place.find(ALBUM)  # another run may have been later than we: what is there counts
     except WriteError as error:
-        raise OutputError(f"{shown(place.url)} cannot be written to: {error}") from error
+        use = "written to" if create else "read"
+        raise OutputError(f"{shown(place.url)} cannot be {use}: {error}") from error
     if data is None:
         return b""
     try:
@@ -87,7 +113,7 @@ def open_album(place: Place, *, create: bool) -> bytes:
         version, salt = int(told["version"]), bytes.fromhex(told["salt"])
     except (ValueError, KeyError, TypeError) as error:
         raise OutputError(
-            f"{shown(place.url)}/{_ALBUM} is damaged: move {HIDDEN} away, and pass --overwrite to do all again"
+            f"{shown(place.url)}/{ALBUM} is damaged: move {HIDDEN} away, and pass --overwrite to do all again"
         ) from error
     if version > VERSION:
         raise OutputError(f"{shown(place.url)} was made by a newer version of cloak: update this one")
@@ -208,12 +234,10 @@ class Records(Sink):
             raise WriteError(f"its record {self._of(job)} is damaged: pass --overwrite to do it again") from error
 
     def _of(self, job: Job) -> str:
-        """Return the name of a photo's record, which tells nothing without the key."""
-        name = self._keyed(b"record" + job.target.as_posix().encode("utf-8", "surrogateescape"))
-        return f"{HIDDEN}/{name[:2]}/{name[:32]}.json"
+        return record_name(job.target.as_posix(), self._salt)
 
     def _keyed(self, data: bytes) -> str:
-        return hashlib.blake2b(data, key=self._salt, digest_size=32).hexdigest()
+        return keyed(data, self._salt)
 
 
 def _today() -> str:
