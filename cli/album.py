@@ -68,10 +68,15 @@ def _look(folder: str) -> "Standing":
 
         return look_at(folder)
     from cloak.album import look  # noqa: PLC0415
+    from cloak.distributed.records import ALBUM  # noqa: PLC0415
     from cloak.errors import UsageError  # noqa: PLC0415
     from cloak.manifest import NAME  # noqa: PLC0415
     from cloak.names import shown  # noqa: PLC0415
 
-    if not (Path(folder) / NAME).exists():
+    path = Path(folder)
+    if not (path / NAME).exists():
+        if (path / ALBUM).exists():
+            url = path.absolute().as_uri()
+            raise UsageError(f"{shown(folder)} was written to by its URL: name it by that, as in {shown(url)}")
         raise UsageError(f"{shown(folder)} is not an album: name a folder that cloak protect wrote to")
-    return look(Path(folder))
+    return look(path)
