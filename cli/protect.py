@@ -30,6 +30,13 @@ def _choice(name: str, text: str) -> Callable[[_Function], _Function]:
     return click.option(f"--{name}", type=click.Choice(choices), default=default, show_default=True, help=text)
 
 
+def _local(context: click.Context, parameter: click.Parameter, value: str | None) -> Path | None:
+    """Refuse a URL, of which a path would make the names of two folders."""
+    if value and "://" in value:
+        raise click.BadParameter("it is written on this machine: name a local file", context, parameter)
+    return Path(value) if value else None
+
+
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option("-o", "--output", required=True, type=click.Path(), help="Folder or URL to write to.")
@@ -65,7 +72,7 @@ def _choice(name: str, text: str) -> Callable[[_Function], _Function]:
 @click.option(
     "--max-pixels", type=click.IntRange(1), default=200_000_000, show_default=True, help="Refuse larger ones."
 )
-@click.option("--report", type=click.Path(path_type=Path), help="Write an HTML page with pictures before and after.")
+@click.option("--report", type=click.Path(), callback=_local, help="Write an HTML page with pictures before and after.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are already there.")
 @click.option(
     "--manifest/--no-manifest",
@@ -94,7 +101,7 @@ def protect(
     """
     # Both need PyTorch, see above.
     if engine != "plain" or address or any("://" in place for place in (*paths, output)):
-        from cloak.cli.elsewhere import run as run_elsewhere  # noqa: PLC0415
+        from cloak.cli.protect_elsewhere import run as run_elsewhere  # noqa: PLC0415
 
         sys.exit(run_elsewhere(paths, output, engine=engine, address=address, **options))
     from cloak.cli.run import run  # noqa: PLC0415

@@ -11,6 +11,7 @@ from types import TracebackType
 import torch
 
 from cloak.container import Container, Encoding
+from cloak.errors import WriteError
 from cloak.files import write
 from cloak.names import shown
 from cloak.outcome import Outcome, Pictures, Status
@@ -30,11 +31,67 @@ SMALL = Encoding(container=Container.JPEG, quality=85, subsampling="4:2:0")
 EXACT = Encoding(container=Container.WEBP)
 
 
+class Spool:
+    """Texts by number, on the disk: pictures of an album would fill the memory. For one thread at a time.
+
+    The file has no name, and is gone with the process.
+    """
+
+    def __init__(self) -> None:
+        # Without a buffer, which would try again, and fail again, to write what had no room.
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 -- closed in `close`
+        self._spans: dict[int, tuple[int, int]] = {}
+        self._end = 0
+
+    def put(self, number: int, text: str) -> None:
+        """Keep a text.
+
+        Raises:
+            WriteError: there is no room.
+        """
+        data = text.encode()
+        rest = memoryview(data)
+        try:
+            self._file.seek(self._end)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise WriteError(
+                f"the pictures of the report cannot be kept in {tempfile.gettempdir()} ({error.strerror}): make room "
+                "there, set TMPDIR to another folder, or leave out --report"
+            ) from error
+        self._spans[number] = self._end, len(data)
+        self._end += len(data)
+
+    def read(self, number: int) -> str:
+        """Return a text, "" where there is none of this number."""
+        where, length = self._spans.get(number, (0, 0))
+        self._file.seek(where)
+        return self._file.read(length).decode()
+
+    def take(self, number: int) -> str:
+        """Return a text and forget it; when all are forgotten, the disk has its room again."""
+        text = self.read(number)
+        if self._spans.pop(number, None) and not self._spans:
+            self._file.truncate(0)
+            self._end = 0
+        return text
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of all texts, sorted."""
+        return sorted(self._spans)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._file.close()
+
+
 class Report:
     """Gathers outcomes as sections of a page; their pictures go to disk at once, so an album does not fill memory."""
 
     def __init__(self) -> None:
-        self._sections = tempfile.TemporaryFile()  # noqa: SIM115 -- closed in __exit__; nameless, gone with the process
+        self._sections = Spool()
+        self._added = 0
 
     def __enter__(self) -> "Report":
         return self
@@ -44,9 +101,20 @@ class Report:
     ) -> None:
         self._sections.close()
 
-    def add(self, outcome: Outcome) -> None:
-        """Add the section of one photo."""
-        self._sections.write(_section(outcome).encode())
+    def add(self, outcome: Outcome, *, place: int | None = None, pictures: str | None = None) -> None:
+        """Add the section of one photo.
+
+        Args:
+            outcome: what became of it.
+            place: its place among all photos; behind those that were added before, if None. All or none have one.
+            pictures: what `figures` made of it where its pixels were; made of the outcome's pictures, if None.
+
+        Raises:
+            WriteError: there is no room for temporary files.
+        """
+        section = _section(outcome, figures(outcome) if pictures is None else pictures)
+        self._sections.put(self._added if place is None else place, section)
+        self._added += 1
 
     def write(self, path: Path, summary: Summary, *, overwrite: bool = False) -> None:
         """Write the page.
@@ -70,13 +138,20 @@ class Report:
             f"<style>{style}</style></head><body><h1>What cloak did</h1>"
             f"<p class='private'>This page shows the originals: keep it to yourself.</p>{sentences}"
         ).encode()
-        self._sections.seek(0)
-        while block := self._sections.read(2**20):
-            yield block
+        for number in self._sections.numbers():
+            yield self._sections.read(number).encode()
         yield b"</body></html>\n"
 
 
-def _section(outcome: Outcome) -> str:
+def figures(outcome: Outcome) -> str:
+    """Return the part of a photo's section that is made of its pixels, HTML; "" without `outcome.pictures`."""
+    pictures = outcome.pictures
+    if pictures is None:
+        return ""
+    return _overview(pictures) + "".join((*_faces(outcome.faces, pictures), *_blurs(outcome.blurs, pictures)))
+
+
+def _section(outcome: Outcome, pictures: str) -> str:
     title = f"<h2>{html.escape(shown(outcome.source))}</h2>"
     if outcome.status is Status.FAILED:
         return f"<section class='failed'>{title}<p>failed: {html.escape(outcome.reason)}</p></section>"
@@ -85,17 +160,10 @@ def _section(outcome: Outcome) -> str:
         return f"<section>{title}<p>already done by an earlier run: {place}</p></section>"
     removed = html.escape(", ".join(outcome.removed)) or "nothing was found"
     left = "".join(f"<p>One face was left uncloaked: {html.escape(reason)}.</p>" for reason in outcome.left)
-    pictures = outcome.pictures
     return (
         f"<section>{title}<p>{outcome.status}, written to {html.escape(shown(outcome.target or ''))}</p>"
-        f"<p>Removed from the file: {removed}.</p>{left}"
-        + (_overview(pictures) + _details(outcome, pictures) if pictures else "")
-        + "</section>"
+        f"<p>Removed from the file: {removed}.</p>{left}{pictures}</section>"
     )
-
-
-def _details(outcome: Outcome, pictures: Pictures) -> str:
-    return "".join((*_faces(outcome.faces, pictures), *_blurs(outcome.blurs, pictures)))
 
 
 def _overview(pictures: Pictures) -> str:

@@ -152,7 +152,6 @@ def test_names_that_lead_out_of_the_folder_are_refused(cloak, memory, photos, tm
         (["memory://in", "-o", "out"], "no photos in memory://in"),
         (["memory://in", "-o", "memory://in/"], "both input and output"),
         (["sftp://me:secret@host/in", "-o", "out"], "passwords do not belong"),
-        (["memory://in", "-o", "out", "--report", "page.html"], "--report needs"),
         (["memory://in", "-o", "out", "--engine", "ray"], "memory:// is the memory of one process"),
         (["in", "-o", "out", "--address", "1.2.3.4:5"], "add --engine ray"),
     ],

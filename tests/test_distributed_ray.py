@@ -204,6 +204,40 @@ def test_the_command_says_what_the_plain_one_says_and_names_stay_out_of_the_logs
     assert not [path for path in logs if name.encode() in path.read_bytes()]
 
 
+def test_the_report_is_that_of_one_machine_and_the_album_is_told_apart_by_its_url(there, paint, tmp_path):
+    for number in range(6):
+        paint(tmp_path / "in" / f"{number}.png", width=700 + number, height=500)
+    (tmp_path / "in" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 nothing more")
+    source = there.fill("report", tmp_path / "in")
+    plain, page = tmp_path / "plain.html", tmp_path / "page.html"
+    command = [*COMMAND, tmp_path / "in", "-o", tmp_path / "plain", "--report", plain]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 3
+    for output in ("s3://report/out", tmp_path / "out"):
+        result = there.protect(source, "-o", output, "--report", page)
+        assert (result.returncode, result.stderr.count("\n")) == (3, 1), result.stderr
+        told = page.read_text().replace(str(output), str(tmp_path / "plain")).replace(source, str(tmp_path / "in"))
+        assert told == plain.read_text()
+        assert there.protect(source, "-o", output, "--report", page).returncode == 3, "its own page is replaced"
+        assert page.read_text().count("already done by an earlier run") == 6
+        page.unlink()
+    for output in ("s3://report/out", tmp_path / "out"):
+        status = subprocess.run(
+            [*COMMAND[:3], "album", "status", output, "--json"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **there.cluster.environment},
+        )
+        assert (status.returncode, status.stderr) == (3, "")
+        assert json.loads(status.stdout)["summary"] == {
+            "done": 6,
+            "failed": 1,
+            "missing": 0,
+            "changed": 0,
+            "foreign": 0,
+        }
+
+
 def test_ctrl_c_stops_in_good_order_and_the_same_command_goes_on(there, paint, tmp_path):
     for number in range(300):
         paint(tmp_path / "in" / f"{number:03}.png", width=500, height=400)

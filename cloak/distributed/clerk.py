@@ -10,8 +10,10 @@ from pathlib import Path
 from cloak.album import Album
 from cloak.config import ProtectConfig
 from cloak.distributed.places import is_url
+from cloak.errors import WriteError
 from cloak.outcome import Outcome, Status
 from cloak.references import References
+from cloak.report import Spool
 from cloak.sinks import Files, Sink
 from cloak.targets import Job
 
@@ -24,7 +26,7 @@ class Clerk:
 
     Args:
         output: folder or URL that is written to.
-        config: all settings.
+        config: all settings, as `cloak.distributed.planning.Work.orders` has them.
         references: the person whom `config.protect` is about.
         manifest: keep one.
     """
@@ -39,6 +41,7 @@ class Clerk:
             self._sink = Album(self._folder, config, references) if manifest else Files(overwrite=config.overwrite)
         self._outcomes: dict[int, Outcome] = {}
         self._known: set[int] = set()
+        self._figures = Spool() if config.report else None
         self._taken: dict[Path, Outcome] = {}
         self._attempts: Counter[int] = Counter()
         self._trials: Counter[int] = Counter()
@@ -59,6 +62,8 @@ class Clerk:
     def close(self) -> None:
         """Let others in."""
         self._stack.close()
+        if self._figures:
+            self._figures.close()
 
     def start(self, indexes: Sequence[int]) -> tuple[int, set[int]]:
         """Say how many workers have taken up these photos, this one counted, and which of them are done."""
@@ -82,14 +87,15 @@ class Clerk:
             self._trials[index] += 1
             return self._trials[index]
 
-    def report(self, index: int, outcome: Outcome) -> None:
-        """Take an outcome; the first one of a photo counts."""
+    def report(self, index: int, outcome: Outcome, figures: str = "") -> None:
+        """Take an outcome, and what the report shows of it; the first one of a photo counts."""
         with self._mutex:
             taken = self._taken.pop(outcome.target, None) if outcome.target else None
             if taken and outcome.status is Status.ALREADY_DONE:
                 outcome = taken  # its worker died in between
             if index not in self._known:
                 self._known.add(index)
+                self._keep(index, figures)
                 self._outcomes[index] = outcome
 
     def collect(self) -> dict[int, Outcome]:
@@ -97,6 +103,11 @@ class Clerk:
         with self._mutex:
             taken, self._outcomes = self._outcomes, {}
             return taken
+
+    def figures(self, index: int) -> str:
+        """Hand on what the report shows of a photo, once: HTML, "" for nothing."""
+        with self._mutex:
+            return self._figures.take(index) if self._figures else ""
 
     def give_up(self, problem: str) -> None:
         """Note what ends the run."""
@@ -142,6 +153,15 @@ class Clerk:
         """Do what `cloak.sinks.Sink.failed` says."""
         if self._sink:
             self._sink.failed(self._here(job), outcome)
+
+    def _keep(self, index: int, figures: str) -> None:
+        """Put what the report shows on the disk: workers may be faster than whoever collects it."""
+        if not self._figures or not figures:
+            return
+        try:
+            self._figures.put(index, figures)
+        except WriteError as error:
+            self._problem = self._problem or str(error)
 
     def _here(self, job: Job) -> Job:
         return replace(job, target=self._folder / job.target)

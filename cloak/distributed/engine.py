@@ -10,7 +10,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,7 +23,7 @@ from cloak.distributed.clerk import Clerk
 from cloak.distributed.cluster import NodeAffinitySchedulingStrategy, RayError, call, cluster, ray
 from cloak.distributed.inline import prepared
 from cloak.distributed.places import is_url
-from cloak.distributed.planning import Work, pack, unpack
+from cloak.distributed.planning import Show, Work, pack, unpack
 from cloak.distributed.worker import Loaded, Worker, load
 from cloak.errors import CloakError, UsageError
 from cloak.outcome import Outcome
@@ -74,8 +74,14 @@ def staff(nodes: list[dict[str, float]], config: ProtectConfig) -> Staff:
 
 
 def protect(
-    work: Work, *, references: References | None, manifest: bool, address: str | None, stop: threading.Event
-) -> Iterator[tuple[int, Outcome]]:
+    work: Work,
+    *,
+    references: References | None,
+    manifest: bool,
+    address: str | None,
+    stop: threading.Event,
+    show: Show | None = None,
+) -> Generator[tuple[int, Outcome], None, None]:
     """Protect photos on a cluster, or on one that is started on this machine for as long as it takes.
 
     Args:
@@ -84,6 +90,7 @@ def protect(
         manifest: keep one.
         address: of a cluster; None for the environment's (RAY_ADDRESS), or one of this machine alone.
         stop: when it is set, what is being written is finished, the rest is given up.
+        show: takes what the report, if the settings want one, shows of each photo, just before it is yielded.
 
     Yields:
         The place of each photo among all, and what became of it, in no particular order.
@@ -91,7 +98,7 @@ def protect(
     Raises:
         CloakError: something that concerns all photos.
     """
-    config = replace(work.config, report=None)
+    config = work.orders
     salt = prepared(work, manifest=manifest)
     output = work.output if is_url(work.output) else os.path.abspath(work.output)  # noqa: PTH100 -- resolve() follows links
     with cluster(address, config):
@@ -107,7 +114,7 @@ def protect(
         where = here if any(not task.root for task in work.tasks) else "SPREAD"
         brief = _Brief(config, references, output, salt, clerk)
         try:
-            yield from _outcomes(_dataset(work, brief, people, where), clerk, stop)
+            yield from _outcomes(_dataset(work, brief, people, where), clerk, stop, show)
         finally:
             with suppress(RayError):
                 call(clerk, "close")
@@ -191,7 +198,19 @@ class _Actor:
         return {"index": np.array([each.task.index for each in part], dtype=np.int64)}
 
 
-def _outcomes(dataset: Any, clerk: Any, stop: threading.Event) -> Iterator[tuple[int, Outcome]]:  # noqa: ANN401
+def _collected(clerk: Any, show: Show | None) -> Iterator[tuple[int, Outcome]]:  # noqa: ANN401
+    for index, outcome in call(clerk, "collect").items():
+        if show:
+            show(index, call(clerk, "figures", index))
+        yield index, outcome
+
+
+def _outcomes(
+    dataset: Any,  # noqa: ANN401
+    clerk: Any,  # noqa: ANN401
+    stop: threading.Event,
+    show: Show | None,
+) -> Iterator[tuple[int, Outcome]]:
     """Yield what is done until all is, or until everybody has stopped."""
     ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
     leaving = threading.Event()
@@ -213,7 +232,7 @@ def _outcomes(dataset: Any, clerk: Any, stop: threading.Event) -> Iterator[tuple
         over, error = False, None
         with suppress(queue.Empty):
             error, over = ended.get(timeout=_LOOKING), True
-        yield from call(clerk, "collect").items()
+        yield from _collected(clerk, show)
         if problem := call(clerk, "problem"):
             raise CloakError(problem)
         if isinstance(error, RayError):
@@ -226,7 +245,7 @@ def _outcomes(dataset: Any, clerk: Any, stop: threading.Event) -> Iterator[tuple
             call(clerk, "stop")
             deadline = time.monotonic() + _PATIENCE
         elif deadline and (not call(clerk, "busy") or time.monotonic() > deadline):
-            yield from call(clerk, "collect").items()
+            yield from _collected(clerk, show)
             leaving.set()
             runner.join(10)  # it would be at a loss when Ray is gone
             return

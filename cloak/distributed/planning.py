@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
@@ -20,6 +20,9 @@ PHOTOS = 64
 
 BYTES = 64 * 2**20
 """... and at most so many bytes, but for a single photo: memory does not depend on how large the album is."""
+
+Show = Callable[[int, str], None]
+"""Takes what the report shows of a photo, by its place among all: HTML, made where its pixels are."""
 
 _NOWHERE = Path(os.devnull) / "cloak"
 """A folder in which nothing can be, for names that are below an URL."""
@@ -61,6 +64,11 @@ class Work:
     tasks: tuple[Task, ...]
     sources: tuple[Path, ...]
     ignored: tuple[Ignored, ...]
+
+    @property
+    def orders(self) -> ProtectConfig:
+        """The settings as workers get them: whether there is to be a report, and not where on this machine."""
+        return replace(self.config, report=Path("report.html") if self.config.report else None)
 
     def parts(self, workers: int) -> list[list[Task]]:
         """Divide it, so that all workers have something to do."""

@@ -186,7 +186,7 @@ class Records(Sink):
             earlier=self._earlier(name, record),
             faces=outcome.found + outcome.blurred,
             matched=sum(face.witness.matched for face in outcome.faces),
-            day=_today(),
+            day=today(),
         )
         self._place.write(self._of(job), made.written())
         self._place.write(name, data, salt=self._salt)
@@ -199,10 +199,10 @@ class Records(Sink):
             source, record = self._admitted.pop(job.target, ("", None))
             record = record or self._record(job)
             if record:
-                record = replace(record, status=str(Status.FAILED), day=_today())
+                record = replace(record, status=str(Status.FAILED), day=today())
             elif not self._place.look(job.target.as_posix()) and (source or self._config.names is NamePolicy.KEEP):
                 target = job.target.as_posix()
-                record = Record(target=target, status=str(Status.FAILED), source=source, day=_today())
+                record = Record(target=target, status=str(Status.FAILED), source=source, day=today())
             if record:
                 self._place.write(self._of(job), record.written())
 
@@ -240,5 +240,6 @@ class Records(Sink):
         return keyed(data, self._salt)
 
 
-def _today() -> str:
+def today() -> str:
+    """Return the day, in UTC: "2026-11-26"."""
     return datetime.now(tz=UTC).date().isoformat()

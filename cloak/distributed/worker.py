@@ -19,6 +19,7 @@ from cloak.files import read
 from cloak.outcome import Outcome, Status
 from cloak.pipeline import BYTES_PER_PIXEL, MIN_LIMIT, protect
 from cloak.references import References
+from cloak.report import figures
 from cloak.sinks import Sink
 from cloak.targets import Job
 
@@ -131,7 +132,8 @@ class Worker:
         )
         # Fewer outcomes than photos, when it is to stop. They come first, so that the last one is followed by the end.
         for outcome, each in zip(outcomes, fine, strict=False):
-            self._call("report", each.task.index, outcome)
+            # Pixels stay here: what the report shows of them is a hundredth.
+            self._call("report", each.task.index, replace(outcome, pictures=None), figures(outcome))
 
     @contextmanager
     def _watched(self, stop: threading.Event) -> Iterator[threading.Event]:
