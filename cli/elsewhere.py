@@ -1,8 +1,9 @@
 """What `cloak protect` does where photos are at URLs, or many machines work on them."""
 
+import os
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,15 @@ from cloak.cli.pausing import stopping
 from cloak.cli.progress import progress
 from cloak.config import ProtectConfig
 from cloak.distributed import inline
+from cloak.distributed.pages import keeping
 from cloak.distributed.places import is_url
-from cloak.distributed.planning import Work, prepare
-from cloak.errors import MissingExtraError, UsageError
+from cloak.distributed.planning import Show, Work, prepare
+from cloak.errors import MissingExtraError, OutputError, UsageError, WriteError
 from cloak.files import check_folder
+from cloak.names import shown
 from cloak.outcome import Outcome
 from cloak.references import References
+from cloak.report import Report
 from cloak.summary import Summary
 
 
@@ -59,6 +63,8 @@ def run(
     work = prepare(paths, output, config)
     if not is_url(output) and not config.dry_run:
         check_folder(Path(output))
+    if config.report:
+        _check_report(config.report, work, manifest=manifest)
     if not quiet and engine == "plain":
         plain.announce(config)
     person = known(config, me, quiet=quiet)
@@ -66,16 +72,25 @@ def run(
     stop = threading.Event()
     done: dict[int, Outcome] = {}
     with ExitStack() as stack:
+        report = stack.enter_context(Report()) if config.report else None
+        pictures: dict[int, str] = {}  # of one photo at a time
         advance = stack.enter_context(progress(len(work.tasks), quiet=quiet))
         stack.enter_context(stopping(stop))
-        for index, outcome in _outcomes(work, person, engine=engine, address=address, manifest=manifest, stop=stop):
+        show = pictures.__setitem__ if report else None
+        found = _outcomes(work, person, engine=engine, address=address, manifest=manifest, stop=stop, show=show)
+        # Closed before anything else is: whatever ends the loop, nothing is written afterwards.
+        for index, outcome in stack.enter_context(closing(found)):
             done[index] = work.told(index, outcome)
+            if report:
+                report.add(done[index], place=index, pictures=pictures.pop(index, ""))
             if verbose and not quiet:
                 click.echo(plain.line(done[index]), err=as_json)
             advance()
-    for index in sorted(done):
-        summary.add(done[index])
-    summary.stopped = stop.is_set() and len(done) < len(work.tasks)
+        for index in sorted(done):
+            summary.add(done[index])
+        summary.stopped = stop.is_set() and len(done) < len(work.tasks)
+        if report and config.report:
+            _write(report, config.report, summary, output, manifest=manifest)
     plain.show(summary, as_json=as_json, quiet=quiet)
     return 1 if summary.stopped else 3 if summary.failures else 0
 
@@ -88,22 +103,54 @@ def _outcomes(
     address: str | None,
     manifest: bool,
     stop: threading.Event,
-) -> Iterator[tuple[int, Outcome]]:
+    show: Show | None,
+) -> Generator[tuple[int, Outcome], None, None]:
     if not work.tasks:
-        return iter(())
+        return
     if engine == "plain":
-        return inline.protect(work, references=person, manifest=manifest, stop=stop)
+        yield from inline.protect(work, references=person, manifest=manifest, stop=stop, show=show)
+        return
     try:
         from cloak.distributed import engine as cluster  # noqa: PLC0415 -- Ray, which is an extra
     except ImportError as error:
         raise MissingExtraError("albums on many machines", "ray") from error
-    return cluster.protect(work, references=person, manifest=manifest, address=address, stop=stop)
+    yield from cluster.protect(work, references=person, manifest=manifest, address=address, stop=stop, show=show)
 
 
 def _check(places: Sequence[str], config: ProtectConfig, *, engine: str, address: str | None) -> None:
     if address and engine != "ray":
         raise UsageError("--address is that of a Ray cluster: add --engine ray")
-    if config.report:
-        raise UsageError("--report needs the pixels of all photos in one place: leave it out, or use local folders")
+    if config.report and config.dry_run:
+        raise UsageError("--report shows what was written, and --dry-run writes nothing: leave one of them out")
     if engine == "ray" and any(place.startswith("memory://") for place in places):
         raise UsageError("memory:// is the memory of one process, and Ray has many: leave out --engine ray")
+
+
+def _check_report(report: Path, work: Work, *, manifest: bool) -> None:
+    """Refuse before the work what would fail after it."""
+    path = os.path.abspath(report)  # noqa: PTH100 -- resolve() would follow links
+    output = None if is_url(work.output) else os.path.abspath(work.output)  # noqa: PTH100
+    for task in work.tasks:
+        if path == (not task.root and task.name) or (output and path == os.path.join(output, task.target)):  # noqa: PTH118
+            raise UsageError(f"{shown(report)} is one of the photos: give the report another name")
+    check_folder(report.parent)
+    if not report.is_dir():
+        if work.config.overwrite or not os.path.lexists(report):
+            return
+        with keeping(work.output, work.config, manifest=manifest) as owner:
+            if owner and owner.owns(report):
+                return
+    raise UsageError(f"{shown(report)} already exists: name another file, or pass --overwrite to replace a file")
+
+
+def _write(report: Report, path: Path, summary: Summary, output: str, *, manifest: bool) -> None:
+    """Write the report and remember that it is ours."""
+    with ExitStack() as stack:
+        owner, owns = None, False
+        # Another run may be at work by now, or the bucket out of reach: that is no reason to lose the report.
+        with suppress(OutputError, WriteError):
+            owner = stack.enter_context(keeping(output, summary.config, manifest=manifest))
+            owns = owner is not None and owner.owns(path)
+        report.write(path, summary, overwrite=owns)
+        if owner:
+            owner.own(path)

@@ -101,7 +101,7 @@ def protect(
     """
     # Both need PyTorch, see above.
     if engine != "plain" or address or any("://" in place for place in (*paths, output)):
-        from cloak.cli.protect_elsewhere import run as run_elsewhere  # noqa: PLC0415
+        from cloak.cli.elsewhere import run as run_elsewhere  # noqa: PLC0415
 
         sys.exit(run_elsewhere(paths, output, engine=engine, address=address, **options))
     from cloak.cli.run import run  # noqa: PLC0415

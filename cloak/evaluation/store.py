@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -26,21 +27,26 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._database = sqlite3.connect(path, timeout=60)
-            (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            if version not in (0, SCHEMA):
-                raise OutputError(f"{shown(path)} is of another version ({version}): name another folder with -o")
-            with self._database as transaction:
-                transaction.execute("PRAGMA journal_mode = WAL")
-                transaction.execute(
-                    "CREATE TABLE IF NOT EXISTS embeddings "
-                    "(content TEXT, view TEXT, victim TEXT, vector BLOB, PRIMARY KEY (content, view, victim))"
-                )
-                transaction.execute(f"PRAGMA user_version = {SCHEMA}")
+            with ExitStack() as undo:
+                self._database = undo.enter_context(closing(sqlite3.connect(path, timeout=60)))
+                self._prepare()
+                undo.pop_all()
         except sqlite3.DatabaseError as error:
             raise OutputError(
                 f"{shown(path)} is no cache of embeddings ({error}): delete it, or name another -o"
             ) from error
+
+    def _prepare(self) -> None:
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if version not in (0, SCHEMA):
+            raise OutputError(f"{shown(self._path)} is of another version ({version}): name another folder with -o")
+        with self._database as transaction:
+            transaction.execute("PRAGMA journal_mode = WAL")
+            transaction.execute(
+                "CREATE TABLE IF NOT EXISTS embeddings "
+                "(content TEXT, view TEXT, victim TEXT, vector BLOB, PRIMARY KEY (content, view, victim))"
+            )
+            transaction.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def get(self, content: str, view: str, victim: str) -> torch.Tensor | None:
         """Return an embedding, float32 (D,); (0,) where no face was found; None where nothing is known."""

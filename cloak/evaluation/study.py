@@ -2,6 +2,7 @@
 
 import resource
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -42,16 +43,17 @@ def evaluate(config: EvaluationConfig, progress: Progress = silent) -> Results:
         CloakError: the photos are not enough, or a network, victim or method cannot be had.
     """
     config.output.mkdir(parents=True, exist_ok=True)
-    return _Study(config, progress).run()
+    with closing(Store(config.output / "embeddings.sqlite")) as store:
+        return _Study(config, progress, store).run()
 
 
 class _Study:
-    def __init__(self, config: EvaluationConfig, progress: Progress) -> None:
+    def __init__(self, config: EvaluationConfig, progress: Progress, store: Store) -> None:
         self.config = config
         self.progress = progress
         self.networks = Networks(config.weights, torch.device(config.device))
         self.finder: Finder = open_finder(config.finder, device=config.device)
-        self.store = Store(config.output / "embeddings.sqlite")
+        self.store = store
         self.workshop = Workshop(config.output / "cloaks", self.networks.detector, load_lpips(device=config.device))
         self.faceless = 0
         self.victims = open_victims(config)

@@ -1,5 +1,7 @@
 """Search structures and made-up strangers, on embeddings of our own making: no networks are needed."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +45,9 @@ def put(database: Database, embeddings: torch.Tensor, *, start: int = 0) -> None
 
 
 @pytest.fixture
-def gallery(tmp_path: Path) -> Gallery:
-    return Gallery(Database(tmp_path / "g.faces", EYES))
+def gallery(tmp_path: Path) -> Iterator[Gallery]:
+    with closing(Database(tmp_path / "g.faces", EYES)) as database:
+        yield Gallery(database)
 
 
 def test_scores_are_exact_whatever_says_whom_to_score(gallery: Gallery) -> None:
@@ -65,9 +68,10 @@ def test_cells_find_nearly_what_comparing_everything_finds(
     flat = gallery.search(probes, top=1)
     monkeypatch.setattr(vectors, "FLAT_MOST", 1000)
     gallery.finish()
-    again = Gallery(Database(tmp_path / "g.faces"))
-    assert again._ready(4000).nlist == 63
-    found = again.search(probes, top=1)
+    with closing(Database(tmp_path / "g.faces")) as database:
+        again = Gallery(database)
+        assert again._ready(4000).nlist == 63
+        found = again.search(probes, top=1)
     assert np.mean([one == other for one, other in zip(flat, found, strict=True)]) >= 0.9
 
 
@@ -79,8 +83,9 @@ def test_a_search_finds_what_was_added_after_the_structure_was_kept(
     gallery.add_strangers([entries[:900]])
     gallery.finish()
     gallery.add_strangers([entries[900:]])
-    again = Gallery(Database(tmp_path / "g.faces"))
-    assert [found[0][0] for found in again.search(entries[[3, 950]], top=1)] == [4, 951]
+    with closing(Database(tmp_path / "g.faces")) as database:
+        again = Gallery(database)
+        assert [found[0][0] for found in again.search(entries[[3, 950]], top=1)] == [4, 951]
 
 
 def test_a_serialised_structure_of_several_parts_comes_back(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,7 +129,8 @@ def test_another_dssim_is_reached_too(name):
 def test_ours_keep_all_of_their_own_budget(name):
     config = AttackConfig.preset(name.split(":")[1])
     seen, scene = visibility(protected(name))
-    assert (seen.dssim <= scene.room * config.budget.dssim * 1.03).all()
+    assert (seen.dssim <= config.budget.dssim * 1.03).all()  # the examples are PNGs: compression takes no part of it
+    assert (seen.dssim > scene.room * config.budget.dssim * 1.03).all()
     assert (seen.colour <= config.budget.colour * 1.03).all()
     assert (seen.luma <= config.budget.luma * 1.03).all()
     assert open_method(name, surrogates=surrogates()).key == (

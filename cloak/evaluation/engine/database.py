@@ -6,7 +6,7 @@ sources. Nothing is ever removed, as with the engines that this stands for.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,13 +93,15 @@ class Database:
     def __init__(self, path: Path, settings: dict[str, str] | None = None) -> None:
         self.path = path
         _refuse_foreign(path, writing=settings is not None)
-        with self._told():
+        with self._told(), ExitStack() as undo:
             mode = "rw" if settings is None else "rwc"  # "ro" could not undo what a program that crashed left half done
             self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=10)
+            undo.callback(self._connection.close)
             self._connection.isolation_level = None  # transactions are ours to begin
             if settings is not None:
                 self._create(settings)
             self.settings = dict(self._connection.execute("SELECT name, value FROM settings"))
+            undo.pop_all()
 
     def close(self) -> None:
         """Close the file."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -100,14 +101,18 @@ class Index:
             CloakError: a network cannot be had.
         """
         new = create and (not path.exists() or (path.is_file() and not path.stat().st_size))
-        database = None if new else Database(path)
-        made_with = database.settings if database else {}
-        eyes = Eyes(
-            recogniser or made_with.get("recogniser", WITNESS),
-            finder or made_with.get("finder", FINDER),
-            device=device,
-        )
-        return cls(database or Database(path, eyes.settings), eyes)
+        with ExitStack() as undo:
+            database = None if new else undo.enter_context(closing(Database(path)))
+            made_with = database.settings if database else {}
+            eyes = Eyes(
+                recogniser or made_with.get("recogniser", WITNESS),
+                finder or made_with.get("finder", FINDER),
+                device=device,
+            )
+            database = database or undo.enter_context(closing(Database(path, eyes.settings)))
+            index = cls(database, eyes)
+            undo.pop_all()
+        return index
 
     def __enter__(self) -> "Index":
         return self
