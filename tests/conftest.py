@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,3 +127,20 @@ def paint() -> Callable[..., Path]:
         return path
 
     return paint
+
+
+@pytest.fixture
+def photos(paint: Callable[..., Path], tmp_path: Path) -> Path:
+    """Four small photos in two folders."""
+    for number in range(4):
+        paint(tmp_path / "in" / str(number % 2) / f"{number}.png", width=40 + number)
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def memory() -> Generator[Any]:
+    """The bucket of this process, for ``memory://`` addresses."""
+    system = pytest.importorskip("fsspec").filesystem("memory")
+    system.store.clear()
+    yield system
+    system.store.clear()

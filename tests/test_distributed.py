@@ -11,7 +11,6 @@ import pytest
 
 pytest.importorskip("fsspec")
 
-import fsspec
 from fsspec.implementations.memory import MemoryFile
 
 from cloak.config import ProtectConfig
@@ -24,22 +23,6 @@ from cloak.outcome import Status
 
 OPTIONS = ("--faces", "none", "--json")
 CONFIG = ProtectConfig(faces="none", device="cpu")
-
-
-@pytest.fixture
-def memory():
-    """The bucket of this process."""
-    system = fsspec.filesystem("memory")
-    system.store.clear()
-    yield system
-    system.store.clear()
-
-
-@pytest.fixture
-def photos(paint, tmp_path):
-    for number in range(4):
-        paint(tmp_path / "in" / str(number % 2) / f"{number}.png", width=40 + number)
-    return tmp_path / "in"
 
 
 def _run(cloak, *arguments):

@@ -29,22 +29,6 @@ OPTIONS = ("--faces", "none", "--device", "cpu", "-q", "--report")
 
 
 @pytest.fixture
-def memory():
-    """The bucket of this process."""
-    system = fsspec.filesystem("memory")
-    system.store.clear()
-    yield system
-    system.store.clear()
-
-
-@pytest.fixture
-def photos(paint, tmp_path):
-    for number in range(4):
-        paint(tmp_path / "in" / str(number % 2) / f"{number}.png", width=40 + number)
-    return tmp_path / "in"
-
-
-@pytest.fixture
 def page(tmp_path):
     return tmp_path / "pages" / "report.html"
 

@@ -8,7 +8,6 @@ import pytest
 
 pytest.importorskip("fsspec")
 
-import fsspec
 
 from cloak.album import look as look_here
 from cloak.distributed import standing
@@ -20,22 +19,6 @@ from .upload.servers import moto
 from .upload.servers.programs import program
 
 OPTIONS = ("--faces", "none", "--device", "cpu", "-q")
-
-
-@pytest.fixture
-def memory():
-    """The bucket of this process."""
-    system = fsspec.filesystem("memory")
-    system.store.clear()
-    yield system
-    system.store.clear()
-
-
-@pytest.fixture
-def photos(paint, tmp_path):
-    for number in range(4):
-        paint(tmp_path / "in" / str(number % 2) / f"{number}.png", width=40 + number)
-    return tmp_path / "in"
 
 
 def _all(folder: Path) -> dict[str, tuple[bytes, int]]:
