@@ -1,13 +1,11 @@
 """What tests of the whole share: example photos, made-up photos, and the command."""
 
-import fcntl
 import os
 import runpy
 import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,29 +45,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take long, so that at the end neither process waits long for the other."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Let a test that is marked `alone` run while no other process runs one."""
-    with _company(alone=item.get_closest_marker("alone") is not None):
-        return (yield)
-
-
-@contextmanager
-def _company(*, alone: bool) -> Generator[None]:
-    """Hold the lock that the processes of a run share: for reading, or for writing where `alone`."""
-    # This file and its folder are only there to be locked. Who waits for the lock stands in the door, so that the
-    # other process cannot pass it by for ever.
-    door, lock = (os.open(path, os.O_RDONLY) for path in (Path(__file__).parent, Path(__file__)))
-    try:
-        fcntl.flock(door, fcntl.LOCK_EX)
-        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        fcntl.flock(door, fcntl.LOCK_UN)
-        yield
-    finally:
-        os.close(lock)
-        os.close(door)
 
 
 @dataclass(frozen=True)
