@@ -1,21 +1,24 @@
 """Rewrite a TIFF file around its pages: tags by allow-list, each with a value of its exact form, pixels as they are.
 
 Pages of reduced resolution are thumbnails and go. Pixels end where the page does: what follows in a strip is left out.
+Where a fax's way of coding does not say where that is, they are coded anew by deflate, which does.
 
 Source: TIFF 6.0; Adobe, TIFF Technical Notes; ICC.1:2022, annex B.3 (profiles).
 """
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from cloak.errors import TooLargeError, UnsupportedPhotoError
+from cloak.errors import UnsupportedPhotoError
 from cloak.image import blocks, orientation, profiles
 from cloak.image.strip.base import Keep, Piece, Plan, Source, merged
+from cloak.image.strip.fax import GROUP4
 from cloak.image.strip.finder import behind
 from cloak.image.strip.tiff_names import names
 from cloak.image.strip.tiff_place import ACROSS, DOWN, LEFT, TOP, UNIT, place, shape
 from cloak.image.strip.tiff_read import Directory, damaged, directories, pointed_at
-from cloak.image.strip.tiff_strips import JPEG, JPEG_OLD, Layout, Trimmer, jpeg_tables, layout
+from cloak.image.strip.tiff_strips import DEFLATE, JPEG, JPEG_OLD, Layout, Trimmer, jpeg_tables, layout
+from cloak.image.strip.tiff_write import STRIPS, TILES, Page, assemble
 
 _SHORT, _LONG, _RATIONAL, _UNDEFINED = 3, 4, 5, 7
 _SUBFILE, _OLD_SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _COLOURS = 254, 255, 258, 259, 262, 274, 320
@@ -24,7 +27,7 @@ _NO_UNIT, _PALETTE = 1, 3
 _SUB_DIRECTORIES = 330
 _POINTERS = (_SUB_DIRECTORIES, 34665, 34853)
 _OLD_START, _OLD_SIZE = 513, 514
-_STRIPS, _TILES, _TABLES, _PROFILE = (273, 279), (324, 325), 347, 34675
+_TABLES, _PROFILE = 347, 34675
 _REDUCED, _MASK = 1, 4
 _INTEGERS = {
     **dict.fromkeys((_COMPRESSION, _PHOTOMETRIC, 266, 277, 284, 317, 332, 334, 531), (_SHORT, 1)),
@@ -35,25 +38,11 @@ _INTEGERS = {
 """Tags whose values are integers: type that is written, and how many; 0 for one of each sample."""
 _RATIOS = {318: 2, 319: 6, 529: 3, 532: 6}
 """Tags that describe colours by fractions, and how many."""
+_OF_THE_CODE = (266, 292, 293, 317)
+"""Tags that say more about how pixels are coded: order of bits, options of a fax, differences between neighbours."""
 _RAW_PHOTOS = frozenset({32803, 34892})
 _RAW_TAGS = frozenset({50706, 33421, 33422})
 _LARGEST = 1 << 24  # bytes of a profile or of tables
-_END = 1 << 32
-
-
-@dataclass(slots=True)
-class _Page:
-    """What is written of one page.
-
-    Attributes:
-        values: type, number of values and their bytes, by tag.
-        strips: what to write of each strip or tile, and the key of its content: equal ones are written once.
-        arrays: the tags that hold offsets and sizes of strips.
-    """
-
-    values: dict[int, tuple[int, int, bytes]] = field(default_factory=dict)
-    strips: list[tuple[tuple[int, int], tuple[Piece, ...]]] = field(default_factory=list)
-    arrays: tuple[int, int] = _STRIPS
 
 
 @dataclass(slots=True)
@@ -103,16 +92,17 @@ def plan(source: Source, keep: Keep) -> Plan:
     order, found = directories(source)
     if not found:
         raise damaged("no picture in it")
-    file = _File(source, order, keep, Trimmer(source), left=2 * source.size)
-    full = _full(found, file)
-    file.layered = len(full) > 1
-    pages = [_page(directory, file) for directory in full]
+    with Trimmer(source) as trimmer:
+        file = _File(source, order, keep, trimmer, left=2 * source.size)
+        full = _full(found, file)
+        file.layered = len(full) > 1
+        pages = [_page(directory, file) for directory in full]
     file.removed |= file.trimmer.removed | ({blocks.STRAY} if file.trimmer.hidden else set())
     if not any(tag in directory.entries for directory in found for tag in _POINTERS):
         file.end = max([file.end, *(directory.end for directory in found)])
         file.removed.update(behind(source, file.end))
-    pieces = _assemble(pages, order)
-    return Plan(tuple(merged(pieces)), tuple(file.removed), tuple(sorted(file.kept)))
+    pieces = assemble(pages, order)
+    return Plan(tuple(merged(pieces)), tuple(file.removed), tuple(sorted(file.kept)), file.trimmer.notes)
 
 
 def _full(found: list[Directory], file: _File) -> list[Directory]:
@@ -138,7 +128,7 @@ def _full(found: list[Directory], file: _File) -> list[Directory]:
         return small
     for directory in small:
         file.removed.add(blocks.THUMBNAIL)
-        offsets, sizes = (directory.integers(tag) for tag in _STRIPS)
+        offsets, sizes = (directory.integers(tag) for tag in STRIPS)
         file.end = max([file.end, *(sum(pair) for pair in zip(offsets, sizes, strict=False))])
     return pages
 
@@ -147,10 +137,10 @@ def _is_reduced(directory: Directory) -> bool:
     return bool(directory.integer(_SUBFILE, 0) & _REDUCED) or directory.integer(_OLD_SUBFILE, 0) == 2
 
 
-def _page(directory: Directory, file: _File) -> _Page:
-    page = _Page(arrays=_TILES if _TILES[0] in directory.entries else _STRIPS)
+def _page(directory: Directory, file: _File) -> Page:
+    page = Page(arrays=TILES if TILES[0] in directory.entries else STRIPS)
     laid = layout(directory)
-    if laid.compression == JPEG_OLD and (laid.count != 1 or page.arrays == _TILES or not _is_one_file(directory)):
+    if laid.compression == JPEG_OLD and (laid.count != 1 or page.arrays == TILES or not _is_one_file(directory)):
         raise UnsupportedPhotoError("TIFF: JPEG of the old kind, in pieces: save it as another kind first")
     samples = directory.integer(277, 4)
     for tag, (kind, count) in _INTEGERS.items():
@@ -177,7 +167,7 @@ def _page(directory: Directory, file: _File) -> _Page:
     gone = (
         set(directory.entries)
         - set(page.values)
-        - {*page.arrays, _SUBFILE, _ORIENTATION, _PROFILE, _OLD_START, _OLD_SIZE, *_DENSITY}
+        - {*page.arrays, *_OF_THE_CODE, _SUBFILE, _ORIENTATION, _PROFILE, _OLD_START, _OLD_SIZE, *_DENSITY}
     )
     file.removed.update(names(directory, gone))
     return page
@@ -185,11 +175,11 @@ def _page(directory: Directory, file: _File) -> _Page:
 
 def _is_one_file(directory: Directory) -> bool:
     """Whether a page of the old kind of JPEG is a complete file in its only strip."""
-    start = directory.integer(_STRIPS[0], 0)
+    start = directory.integer(STRIPS[0], 0)
     return directory.integer(_OLD_START, start) == start and directory.source.read(start, 2) == b"\xff\xd8"
 
 
-def _orientation(directory: Directory, page: _Page, file: _File) -> None:
+def _orientation(directory: Directory, page: Page, file: _File) -> None:
     """Keep which way is up; upright goes without saying."""
     stated = directory.integer(_ORIENTATION, orientation.UPRIGHT)
     if stated in orientation.ORIENTATIONS and stated != orientation.UPRIGHT:
@@ -200,7 +190,7 @@ def _orientation(directory: Directory, page: _Page, file: _File) -> None:
             file.removed.add(blocks.ORIENTATION)
 
 
-def _resolution(directory: Directory, page: _Page, file: _File) -> None:
+def _resolution(directory: Directory, page: Page, file: _File) -> None:
     """Keep of a resolution the shape of a pixel, and where a layer lies, which is told by means of it."""
     edges, corner = shape(directory), place(directory) if file.layered else (0, 0)
     written: dict[int, tuple[tuple[int, int], ...]] = {}
@@ -215,7 +205,7 @@ def _resolution(directory: Directory, page: _Page, file: _File) -> None:
         file.removed.add(blocks.RESOLUTION)
 
 
-def _profile(directory: Directory, page: _Page, file: _File) -> None:
+def _profile(directory: Directory, page: Page, file: _File) -> None:
     if _PROFILE not in directory.entries:
         return
     tidied = profiles.REMOVED
@@ -227,13 +217,18 @@ def _profile(directory: Directory, page: _Page, file: _File) -> None:
         page.values[_PROFILE] = _UNDEFINED, len(tidied.profile), tidied.profile
 
 
-def _strips(directory: Directory, laid: Layout, page: _Page, file: _File) -> None:
+def _strips(directory: Directory, laid: Layout, page: Page, file: _File) -> None:
     offsets, sizes = (directory.integers(tag) for tag in page.arrays)
     if not sizes and (laid.compression == 1 or laid.count == len(offsets) == 1):  # some writers leave them out
         sizes = (0,) * len(offsets) if laid.compression == 1 else (file.source.size - offsets[0],)
     if laid.count > min(len(offsets), len(sizes)):
         raise damaged(f"{laid.count} strips or tiles, {len(offsets)} offsets and {len(sizes)} sizes of them")
     file.trimmer.hidden |= len(offsets) > laid.count
+    if laid.compression == GROUP4 and not file.trimmer.end(laid, offsets, sizes):
+        laid = replace(laid, anew=True)
+    if laid.anew:
+        page.values[_COMPRESSION] = file.pack(_SHORT, DEFLATE)
+        page.values = {tag: value for tag, value in page.values.items() if tag not in _OF_THE_CODE}
     known: dict[tuple[int, int], tuple[Piece, ...]] = {}
     for index in range(laid.count):
         key = (offsets[index], sizes[index] or -laid.size(index))
@@ -242,54 +237,8 @@ def _strips(directory: Directory, laid: Layout, page: _Page, file: _File) -> Non
             continue
         if key not in known:
             known[key] = file.trimmer.trim(laid, index, offsets[index], sizes[index])
-            file.left -= sum(len(piece) for piece in known[key])
+            file.left -= 0 if laid.anew else sum(len(piece) for piece in known[key])
             if file.left < 0:
                 raise damaged("strips that overlap")
         page.strips.append((key, known[key]))
         file.end = max(file.end, offsets[index] + max(sizes[index], laid.size(index) if laid.compression == 1 else 0))
-
-
-def _assemble(pages: list[_Page], order: str) -> list[Piece]:
-    """Lay out the pages: a directory, its values, its strips, each page behind the last."""
-    pieces: list[Piece] = [{"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}I", 8)]
-    start = 8
-    for number, page in enumerate(pages):
-        last = number == len(pages) - 1
-        count = len(page.strips)
-        values = page.values | dict.fromkeys(page.arrays, (_LONG, count, bytes(4 * count)))
-        head = 2 + 12 * len(values) + 4 + sum(_even(len(data)) for _, _, data in values.values() if len(data) > 4)
-        position = start + head
-        places: dict[tuple[int, int], tuple[int, int]] = {(0, 0): (0, 0)}
-        body: list[Piece] = []
-        for key, strip in page.strips:
-            if key not in places:
-                places[key] = position, sum(len(piece) for piece in strip)
-                position += places[key][1]
-                body += strip
-        offsets, sizes = zip(*(places[key] for key, _ in page.strips), strict=True)
-        following = 0 if last else _even(position)
-        if position >= _END:
-            raise TooLargeError(f"TIFF: {position} bytes are more than a TIFF file can have: save it as PNG first")
-        for tag, numbers in zip(page.arrays, (offsets, sizes), strict=True):
-            values[tag] = _LONG, count, struct.pack(f"{order}{count}I", *numbers)
-        pieces += [_directory(values, order, start, following), *body]
-        pieces += [b"\0"] if following > position else []
-        start = following
-    return pieces
-
-
-def _directory(values: dict[int, tuple[int, int, bytes]], order: str, start: int, following: int) -> bytes:
-    table, heap = struct.pack(f"{order}H", len(values)), b""
-    place = start + 2 + 12 * len(values) + 4
-    for tag, (kind, count, data) in sorted(values.items()):
-        table += struct.pack(f"{order}HHI", tag, kind, count)
-        if len(data) <= 4:
-            table += data.ljust(4, b"\0")
-        else:
-            table += struct.pack(f"{order}I", place + len(heap))
-            heap += data + bytes(len(data) % 2)
-    return table + struct.pack(f"{order}I", following) + heap
-
-
-def _even(size: int) -> int:
-    return size + size % 2

@@ -1,25 +1,27 @@
 """The strips and tiles of a TIFF page: where each is, how many bytes of pixels it holds, and where these end.
 
-Source: TIFF 6.0, sections 3, 9, 11, 13, 15, 21; Adobe, TIFF Technical Note 2 (JPEG). Of the ways in which a fax codes
-pixels only Group 4 says where they end; the others are refused.
+Source: TIFF 6.0, sections 3, 9, 11, 13, 15, 21; Adobe, TIFF Technical Note 2 (JPEG).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import TracebackType
 
 from cloak.errors import TooLargeError, UnsupportedPhotoError
 from cloak.image.strip import jpeg, webp
-from cloak.image.strip.base import Keep, Piece, Source, Span
-from cloak.image.strip.fax import group4
+from cloak.image.strip.base import ANEW, DAMAGED, Keep, Piece, Source, Span
+from cloak.image.strip.fax import CODED, GROUP4, Recoder, group4
 from cloak.image.strip.lzw import Codes
 from cloak.image.strip.reader import Reader
 from cloak.image.strip.tiff_read import Directory, damaged
 from cloak.image.strip.tiff_unpack import MIRRORED, Deflate, Xz, packbits
 
 RAW, LZW, JPEG_OLD, JPEG, DEFLATE, DEFLATE_OLD, PACKBITS, LZMA, WEBP = 1, 5, 6, 7, 8, 32946, 32773, 34925, 50001
-_GROUP4, _FAX = 4, frozenset({2, 3, 32771})
-_KNOWN = _FAX | {_GROUP4, RAW, LZW, JPEG_OLD, JPEG, DEFLATE, DEFLATE_OLD, PACKBITS, LZMA, WEBP}
+_KNOWN = CODED | {RAW, LZW, JPEG_OLD, JPEG, DEFLATE, DEFLATE_OLD, PACKBITS, LZMA, WEBP}
 _PACKED = frozenset({DEFLATE, DEFLATE_OLD, LZMA})
+_FAX_WORDS = 32771  # rows that start at even bytes: what libtiff writes so it does not read again
+_OPTIONS = {3: 292, 4: 293}
+"""The tag that says more about how a fax coded pixels."""
 _FILES = {JPEG_OLD: jpeg.plan, JPEG: jpeg.plan, WEBP: webp.plan}
 """How pixels are coded that are a file of their own in each strip."""
 _NEVER_MIRRORED = frozenset({RAW, JPEG_OLD, JPEG})
@@ -46,6 +48,8 @@ class Layout:
         bits: of a pixel, in each plane.
         block: pixels across and down that share their colour, and how many samples they have.
         mirrored: the first bit of a byte is its lowest, also where it belongs to a code.
+        options: more about how a fax coded them.
+        anew: they are decoded, and coded anew by deflate, because the code does not say where they end.
     """
 
     compression: int
@@ -58,6 +62,8 @@ class Layout:
     bits: tuple[int, ...]
     block: tuple[int, int, int] = (1, 1, 0)
     mirrored: bool = False
+    options: int = 0
+    anew: bool = False
 
     @property
     def count(self) -> int:
@@ -82,12 +88,10 @@ def layout(page: Directory) -> Layout:
         UnsupportedPhotoError: they are coded in a way that we do not follow.
     """
     compression = page.integer(259, RAW)
+    if compression == _FAX_WORDS:
+        raise UnsupportedPhotoError(f"TIFF: pixels coded as by a fax (number {compression}): {_INSTEAD}")
     if compression not in _KNOWN:
         raise UnsupportedPhotoError(f"TIFF: pixels coded in a way (number {compression}) that is not known: {_INSTEAD}")
-    if compression in _FAX:
-        raise UnsupportedPhotoError(
-            f"TIFF: pixels coded as by a fax (number {compression}), which does not say where they end: {_INSTEAD}"
-        )
     width, height, samples = page.integer(256, 0), page.integer(257, 0), page.integer(277, 1)
     bits = page.integers(258) or (1,)
     if not (width > 0 and height > 0 and 0 < samples <= _MOST_SAMPLES and all(0 < each <= 64 for each in bits)):
@@ -112,6 +116,8 @@ def layout(page: Directory) -> Layout:
     return Layout(
         compression, -(-width // wide), -(-height // rows), len(planes), wide, rows, last, planes, block,
         mirrored=page.integer(266, 1) == 2,
+        options=page.integer(_OPTIONS[compression], 0) if compression in _OPTIONS else 0,
+        anew=compression in CODED - {GROUP4},
     )  # fmt: skip
 
 
@@ -119,7 +125,7 @@ _INSTEAD = "save it with LZW or deflate compression first"
 
 
 class Trimmer:
-    """Finds where the pixels of strips end; what is behind is left out.
+    """Finds where the pixels of strips end; what is behind is left out. To be used in a ``with`` block.
 
     Attributes:
         hidden: whether anything was left out.
@@ -131,6 +137,29 @@ class Trimmer:
         self.hidden = False
         self.removed: set[str] = set()
         self._decoded = 0
+        self._recoder = Recoder(source.size)
+
+    def __enter__(self) -> "Trimmer":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._recoder.close()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know about the pixels."""
+        return (ANEW, *((DAMAGED,) if self._recoder.damaged else ())) if self._recoder.used else ()
+
+    def end(self, laid: Layout, offsets: tuple[int, ...], sizes: tuple[int, ...]) -> bool:
+        """Whether all strips of a page say where they end, if they are coded as by a Group 4 fax.
+
+        Raises:
+            UnreadablePhotoError: one lies outside the file.
+        """
+        places = set(zip(offsets[: laid.count], sizes, strict=False)) - {(0, 0)}
+        return all(group4(_blocks(self._strip(laid, *place))) is not None for place in places)
 
     def trim(self, laid: Layout, index: int, offset: int, count: int) -> tuple[Piece, ...]:
         """What to write of a strip.
@@ -140,7 +169,7 @@ class Trimmer:
             TooLargeError: all strips together hold too many pixels.
         """
         expected = laid.size(index)
-        if laid.compression in _PACKED:
+        if laid.compression in _PACKED or laid.anew:
             self._decoded += expected
             if self._decoded > min(_MOST, _FREE + _FACTOR * self.source.size):
                 raise TooLargeError(f"TIFF: {self._decoded} bytes of pixels are too many: split it into several files")
@@ -149,15 +178,30 @@ class Trimmer:
             if not 0 <= offset <= self.source.size - expected:
                 raise damaged(f"strip {index} lies outside the file")
             return (Span(offset, offset + expected),)
-        if not 0 <= offset <= offset + count <= self.source.size:
-            raise damaged(f"strip {index} lies outside the file")
-        mirrored = laid.mirrored and laid.compression not in _NEVER_MIRRORED
-        strip = _Window(self.source, offset, count, mirrored=mirrored)
+        strip = self._strip(laid, offset, count)
+        if laid.anew:
+            return (self._anew(strip, laid, expected),)
         return tuple(
             Span(offset + piece.start, offset + piece.end)
             if isinstance(piece, Span)
-            else (piece.translate(MIRRORED) if mirrored else piece)
+            else (piece.translate(MIRRORED) if strip.mirrored else piece)
             for piece in self._pieces(strip, laid, index)
+        )
+
+    def _strip(self, laid: Layout, offset: int, count: int) -> "_Window":
+        if not 0 <= offset <= offset + count <= self.source.size:
+            raise damaged(f"a strip at offset {offset} lies outside the file")
+        mirrored = laid.mirrored and laid.compression not in _NEVER_MIRRORED
+        return _Window(self.source, offset, count, mirrored=mirrored)
+
+    def _anew(self, strip: Source, laid: Layout, expected: int) -> bytes:
+        if laid.bits != (1,):
+            raise damaged(f"pixels of {laid.bits[:9]} bits that are coded as by a fax")
+        rows = expected // -(-laid.width // 8)
+        most = laid.width * rows + _STEP  # a byte for a pixel is more than any code takes
+        data = strip.read(0, min(strip.size, most))
+        return self._recoder.recode(
+            data, compression=laid.compression, options=laid.options, width=laid.width, rows=rows
         )
 
     def _pieces(self, strip: Source, laid: Layout, index: int) -> tuple[Piece, ...]:
@@ -168,11 +212,8 @@ class Trimmer:
             return self._file(strip, laid.compression)
         if laid.compression == PACKBITS:
             used = packbits(Reader(strip), laid.size(index))
-        elif laid.compression == _GROUP4:
-            end = group4(_blocks(strip))
-            if end is None:
-                raise UnsupportedPhotoError(f"TIFF: pixels coded as by a fax, without their end: {_INSTEAD}")
-            used = end
+        elif laid.compression == GROUP4:
+            used = group4(_blocks(strip)) or strip.size
         else:
             used = _unpacked(strip, laid, index)
         self.hidden |= used < strip.size
@@ -226,7 +267,7 @@ class _Window:
     def __init__(self, source: Source, start: int, size: int, *, mirrored: bool) -> None:
         self._source = source
         self._start = start
-        self._mirrored = mirrored
+        self.mirrored = mirrored
         self.size = size
 
     def read(self, offset: int, count: int) -> bytes:
@@ -234,7 +275,7 @@ class _Window:
         if offset < 0 or count < 0 or offset + count > self.size:
             raise damaged(f"bytes {offset} to {offset + count} of a strip of {self.size}")
         data = self._source.read(self._start + offset, count)
-        return data.translate(MIRRORED) if self._mirrored else data
+        return data.translate(MIRRORED) if self.mirrored else data
 
 
 def _blocks(source: Source) -> Iterator[bytes]:
@@ -261,4 +302,4 @@ def jpeg_tables(tables: bytes) -> bytes:
     return written + b"\xff\xd9"
 
 
-__all__ = ["JPEG", "JPEG_OLD", "Layout", "Trimmer", "jpeg_tables", "layout"]
+__all__ = ["DEFLATE", "JPEG", "JPEG_OLD", "Layout", "Trimmer", "jpeg_tables", "layout"]
