@@ -11,12 +11,11 @@ from PIL import ExifTags, Image
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from cloak.container import ColourSpace, Container, Encoding
 from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError
-from cloak.image import bmff, colour, quality
+from cloak.image import bmff, colour, quality, tiff
 from cloak.image.structure import png_chunks, riff_chunks, tiff_directories
 from cloak.image.writers import write
 
@@ -128,9 +127,9 @@ def _tiff(data: bytes, check: Check) -> Opened:
     pages = 1 + sum(not _is_preview(page.integers(_SUBFILE)) for page in directories[1:])
     if pages > 1:
         raise UnsupportedPhotoError(f"a document of {pages} pages: only single photos are protected")
-    image = TiffImageFile(io.BytesIO(data))
+    image = tiff.opened(data, directories[0])
     check(*image.size)
-    image.load()  # turns the pixels upright, too
+    tiff.load(image)  # turns the pixels upright, too
     return _finish(image, Encoding(container=Container.TIFF))
 
 

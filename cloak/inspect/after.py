@@ -30,6 +30,8 @@ def read(data: Buffer, start: int, notes: Notes, *, padding: bool = True) -> Non
         notes: where to write it down.
         padding: whether bytes of zero count as well.
     """
+    from cloak.inspect.containers import isobmff  # noqa: PLC0415 -- as below
+
     size = len(data) - start
     if not padding and size < 1 << 16 and not any(data[start:]):
         return
@@ -41,7 +43,7 @@ def read(data: Buffer, start: int, notes: Notes, *, padding: bool = True) -> Non
         kinds.append("a video")
         notes.say(Harm.TRAVELS, "motion video", f"{len(data) - found.start() + 4:,} bytes", source="after the end")
         with notes.reading("the motion video"):
-            film.read(memoryview(data)[max(start, found.start() - 4) :], notes)
+            isobmff.video(memoryview(data)[max(start, found.start() - 4) :], notes)
     if b"MotionPhoto_Data" in head[-4096:] or b"SEFT" in head[-64:]:
         kinds.append("notes of a Samsung phone")
     if utc := search(_SAMSUNG, data, start, overlap=32):

@@ -23,12 +23,12 @@ def read(meta: Meta, notes: Notes) -> None:
         _say([meta.properties[place] for place in places if place < len(meta.properties)], (0, 0), notes, "item")
 
 
-def read_entries(box: Box, notes: Notes) -> None:
-    """Note the crops of an animation's frames."""
+def read_entries(box: Box, notes: Notes, source: str) -> None:
+    """Note the crops of the frames of an animation or a video."""
     for entry in film_words.children(box.body[8:]):
         if len(entry.body) >= _ENTRY:
             size = int.from_bytes(entry.body[24:26], "big"), int.from_bytes(entry.body[26:28], "big")
-            _say(list(film_words.children(entry.body[_ENTRY:])), size, notes, "animation")
+            _say(list(film_words.children(entry.body[_ENTRY:])), size, notes, source)
 
 
 def _say(properties: Sequence[Box], size: tuple[int, int], notes: Notes, source: str) -> None:

@@ -10,7 +10,7 @@ from cloak.inspect.finding import Harm, Notes
 _CODED = frozenset({b"hvc1", b"av01", b"avc1", b"jpeg"})
 
 
-def read(data: Buffer, meta: Meta, notes: Notes) -> None:
+def read(data: Buffer | memoryview, meta: Meta, notes: Notes) -> None:
     """Note thumbnails, as files of their own, and further photos."""
     thumbnails = {reference.source for reference in meta.references if reference.kind == b"thmb"}
     linked = {target for reference in meta.references for target in reference.targets if reference.kind == b"dimg"}
@@ -23,7 +23,7 @@ def read(data: Buffer, meta: Meta, notes: Notes) -> None:
             notes.say(Harm.CROPPED, "further picture", _size(meta, number), source="item")
 
 
-def content(data: Buffer, meta: Meta, item: int, most: int) -> bytes:
+def content(data: Buffer | memoryview, meta: Meta, item: int, most: int) -> bytes:
     """The bytes of one item, up to a limit.
 
     Raises:
@@ -43,7 +43,7 @@ def _size(meta: Meta, item: int) -> str:
     return ""
 
 
-def _thumbnail(data: Buffer, meta: Meta, number: int, notes: Notes) -> None:
+def _thumbnail(data: Buffer | memoryview, meta: Meta, number: int, notes: Notes) -> None:
     kind = meta.items[number].kind
     coded = content(data, meta, number, 1 << 24)
     if kind == b"jpeg":

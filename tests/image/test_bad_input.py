@@ -21,6 +21,7 @@ from cloak.image.inspect import find
 from cloak.image.strip.bare import strip
 
 from .dirty import DIRTY, chunk, dirty_jpeg, jpeg, scene
+from .tiff_files import RGB, SHORT, page, tiff, values
 
 FILES = {container: build() for container, build in DIRTY.items()}
 
@@ -181,3 +182,31 @@ def test_pixels_of_floating_point_are_refused():
     Image.fromarray(np.zeros((8, 8), np.float32)).save(buffer, "TIFF")
     with pytest.raises(UnsupportedPhotoError, match="8 or 16 bits"):
         decode(buffer.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        ({"t259": values(SHORT, 34712)}, r"coded in a way \(number 34712\) that the decoder does not know"),
+        ({"t258": values(SHORT, 5, 5, 5)}, "3 samples of 5 bits, unsigned, colours: RGB"),
+        ({"t262": values(SHORT, 99)}, "3 samples of 8 bits, unsigned, colours: number 99"),
+        ({"t258": values(SHORT, 16, 16, 16), "t339": values(SHORT, 3, 3, 3)}, "16 bits, floating-point"),
+    ],
+)
+def test_a_tiff_of_a_kind_that_is_not_decoded_is_not_called_damaged(tags, reason):
+    with pytest.raises(UnsupportedPhotoError, match=reason):
+        decode(tiff((page(**tags), [RGB])))
+
+
+def test_a_tiff_that_needs_a_codec_which_is_not_there_says_so(monkeypatch):
+    data = tiff((page(t259=values(SHORT, 50000)), [RGB]))
+    with pytest.raises(UnreadablePhotoError, match="truncated or damaged"):
+        decode(data)
+    monkeypatch.setattr("cloak.image.tiff._is_built_in", lambda name: name != "zstd")
+    with pytest.raises(UnsupportedPhotoError, match="coded with zstd, which the decoder here was built without"):
+        decode(data)
+
+
+def test_a_tiff_without_a_size_is_damaged():
+    with pytest.raises(UnreadablePhotoError, match="damaged"):
+        decode(tiff((page(t257=None), [RGB])))

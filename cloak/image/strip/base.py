@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cloak.errors import UnreadablePhotoError
+from cloak.image.buffers import Buffer
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -61,7 +62,7 @@ class Source(Protocol):
 class Memory:
     """A `Source` over bytes."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Buffer) -> None:
         self.data = data
         self.size = len(data)
 

@@ -9,7 +9,7 @@ from cloak.image import bmff
 from cloak.image.bmff import Box, Meta
 from cloak.image.buffers import Buffer
 from cloak.image.structure import StructureError
-from cloak.inspect import blocks, crops, film, stills
+from cloak.inspect import blocks, crops, film, samples, stills, unused
 from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.text import decoded
 
@@ -18,7 +18,6 @@ _C2PA = "d8fec3d61b0e483c92975828877ec481"
 _UUIDS = {"be7acfcb97a942e89c71999491e3afac": "XMP", _C2PA: "content credentials"}
 _FREE = frozenset({b"free", b"skip", b"wide"})
 _LARGEST = 1 << 26
-_STEP = 1 << 20
 _MOST_ITEMS = 10_000
 _MOST_STORES = 20
 _AUXILIARY = (
@@ -45,46 +44,42 @@ def read(data: Buffer, notes: Notes) -> None:
 
 
 def _unused(data: Buffer, found: list[Box], notes: Notes) -> None:
-    """Say how many bytes neither an item nor a box uses; zeros are padding. Those of animations are not counted."""
-    count = sum(len(box.body) for box in found if box.kind in _FREE and _filled(box.body))
-    metas = [bmff.read_meta(box) for box in found if box.kind == b"meta"]
-    if len(metas) == 1 and not any(box.kind in {b"moov", b"moof"} for box in found):
-        spans = []
-        for number in list(metas[0].items)[:_MOST_ITEMS]:
+    """Say how many bytes neither an item, nor a frame, nor a box uses."""
+    count = sum(len(box.body) for box in found if box.kind in _FREE and unused.filled(data, box.offset, box.end))
+    stores = [box for box in found if box.kind == b"mdat" and len(box.body)]
+    spans = _used(data, found)
+    if spans is not None and len(stores) <= _MOST_STORES:
+        gaps = (gap for box in stores for gap in unused.gaps(data, box.offset, box.end, spans))
+        count += sum(end - start for start, end in gaps)
+    unused.tell(count, notes)
+
+
+def _used(data: Buffer, found: list[Box]) -> list[unused.Span] | None:
+    """Where items and frames lie, sorted; None where that is not known of all."""
+    movies = [box for box in found if box.kind == b"moov"]
+    listed = [bmff.read_meta(box) for box in found if box.kind == b"meta"]
+    listed += [bmff.read_meta(box) for movie in movies for box in samples.items(movie)]
+    if not (movies or listed) or sum(len(meta.items) for meta in listed) > _MOST_ITEMS:
+        return None
+    if any(box.kind == b"moof" for box in found):  # frames whose places are told elsewhere
+        return None
+    spans = [span for movie in movies for span in samples.spans(movie)]
+    for meta in listed:
+        for number in meta.items:
             with contextlib.suppress(StructureError):
-                spans += bmff.extents(data, metas[0], number)  # type: ignore[arg-type]  # only their length is asked for
-        spans.sort()
-        stores = [box for box in found if box.kind == b"mdat" and len(box.body)]
-        if len(metas[0].items) <= _MOST_ITEMS and len(stores) <= _MOST_STORES:
-            count += sum(_gaps(box, spans) for box in stores)
-    if count:
-        notes.say(Harm.TRAVELS, "bytes that nothing uses", f"{count:,} bytes", source="file")
-
-
-def _gaps(box: Box, spans: list[tuple[int, int]]) -> int:
-    """Bytes of a box outside all spans, those between two of them counted where they are not all zero."""
-    count, last = 0, box.offset
-    for start, end in [*spans, (box.end, box.end)]:
-        gap = box.body[last - box.offset : min(start, box.end) - box.offset] if start > last else box.body[:0]
-        count += len(gap) if _filled(gap) else 0
-        last = max(last, end)
-    return count
-
-
-def _filled(data: memoryview) -> bool:
-    """Whether anything but zeros is in it."""
-    return any(bytes(data[start : start + _STEP]).strip(b"\0") for start in range(0, len(data), _STEP))
+                spans += bmff.extents(data, meta, number)  # type: ignore[arg-type]  # only their length is asked for
+    return sorted(spans)
 
 
 def _box(data: Buffer, box: Box, notes: Notes) -> None:
     if box.kind == b"meta":
         _meta(data, box, notes)
     elif box.kind == b"moov":
-        view = memoryview(data)[box.start : box.end]
-        film.read(view, notes, source="animation", offset=box.start, photo=lambda found: _frames(data, found, notes))
+        view, source = memoryview(data)[box.start : box.end], "animation"
+        film.read(view, notes, source=source, offset=box.start, photo=lambda found: _frames(data, found, notes, source))
     elif box.kind == b"mpvd":
         notes.say(Harm.TRAVELS, "motion video", f"{len(box.body):,} bytes", source="box mpvd")
-        film.read(box.body, notes)
+        video(box.body, notes)
     elif box.kind == b"uuid":
         name = bytes(box.body[:16]).hex()
         if name == _C2PA:  # version and flags, purpose, offset of a Merkle tree, then the boxes
@@ -101,7 +96,7 @@ def _box(data: Buffer, box: Box, notes: Notes) -> None:
         notes.say(Harm.TRAVELS, f"private box ({name})", f"{len(box.body):,} bytes", source="file")
 
 
-def _meta(data: Buffer, box: Box, notes: Notes) -> None:
+def _meta(data: Buffer | memoryview, box: Box, notes: Notes) -> None:
     meta = bmff.read_meta(box)
     _items(data, meta, notes)
     _properties(meta, notes)
@@ -109,15 +104,20 @@ def _meta(data: Buffer, box: Box, notes: Notes) -> None:
     stills.read(data, meta, notes)
 
 
-def _frames(data: Buffer, box: Box, notes: Notes) -> None:
+def video(data: memoryview, notes: Notes) -> None:
+    """Say what a motion video says: its boxes, and the items that it lists, whose places are counted from its start."""
+    film.read(data, notes, photo=lambda found: _frames(data, found, notes, "video"))
+
+
+def _frames(data: Buffer | memoryview, box: Box, notes: Notes, source: str) -> None:
     """What a track says about its pictures: items about them, or how they are shown."""
     if box.kind == b"stsd":
-        crops.read_entries(box, notes)
+        crops.read_entries(box, notes, source)
     elif bytes(box.body[8:12]) == b"hdlr":  # of items, not QuickTime's
         _meta(data, box, notes)
 
 
-def _items(data: Buffer, meta: Meta, notes: Notes) -> None:
+def _items(data: Buffer | memoryview, meta: Meta, notes: Notes) -> None:
     """Items that hold text, and the names of all."""
     for number, item in list(meta.items.items())[:2000]:
         if item.name and item.name not in {b"Color", b"Alpha", b"Image", b"XMP", b"Exif", b"Gain Map"}:
