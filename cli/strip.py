@@ -3,6 +3,7 @@
 import json
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
@@ -119,8 +120,8 @@ def _run(
         except KeyboardInterrupt:
             stopped = True
         failures = tally.failures + [(shown(one.path), one.reason) for one in ignored if one.failed]
-        for source, note in tally.notes if not quiet else []:
-            click.echo(f"note: {source}: {note}", err=True)
+        for line in tally.notes() if not quiet else []:
+            click.echo(f"note: {line}", err=True)
         for path, reason in failures:
             click.echo(f"failed: {path}: {reason}", err=True)
         if as_json:
@@ -128,6 +129,10 @@ def _run(
         elif not quiet:
             click.echo(_sentence(tally, len(failures), len(todo), stopped=stopped))
     return 1 if stopped else 3 if failures else 0
+
+
+_FEW = 3
+"""Photos that are named of which the same is to be said."""
 
 
 class _Tally:
@@ -142,7 +147,8 @@ class _Tally:
         self.dry_run = dry_run
         self.count = 0
         self.failures: list[tuple[str, str]] = []
-        self.notes: list[tuple[str, str]] = []
+        self._notes: dict[str, list[str]] = {}
+        self._noted: Counter[str] = Counter()
         self._whole = tempfile.TemporaryFile("w+", encoding="ascii") if whole else None  # noqa: SIM115 -- in __exit__
 
     def __enter__(self) -> "_Tally":
@@ -161,11 +167,22 @@ class _Tally:
         """Take note of a photo."""
         self.count += 1
         source = shown(result.job.source)
-        self.notes += [(source, note) for note in result.notes]
+        for note in result.notes:
+            self._noted[note] += 1
+            if self._noted[note] <= _FEW:
+                self._notes.setdefault(note, []).append(source)
         if result.error:
             self.failures.append((source, result.error))
         if self._whole:
             self._whole.write(json.dumps(_photo(result, dry_run=self.dry_run)) + "\n")
+
+    def notes(self) -> Iterator[str]:
+        """Yield what is to be said of photos: of each, or of many at once where it is the same."""
+        for note, sources in self._notes.items():
+            if self._noted[note] > _FEW:
+                yield f"{self._noted[note]} photos, the first is {sources[0]}: {note}"
+            else:
+                yield from (f"{source}: {note}" for source in sources)
 
     def photos(self) -> Iterator[str]:
         """Yield all that is known of each photo, as JSON."""

@@ -135,6 +135,17 @@ def test_a_photo_that_is_cut_off_is_stripped_and_that_is_said(cloak, examples, t
     assert cloak("strip", examples / "half.jpg", "-o", tmp_path / "again", "-q").err == ""
 
 
+def test_what_is_to_be_said_of_many_photos_is_said_once(cloak, examples, tmp_path):
+    half = (examples / "phone.jpg").read_bytes()[:-1000]
+    (tmp_path / "many").mkdir()
+    for number in range(5):
+        (tmp_path / "many" / f"{number}.jpg").write_bytes(half)
+    noted = cloak("strip", tmp_path / "many", "-o", tmp_path / "out").err
+    assert noted.count("note: ") == 1
+    assert f"note: 5 photos, the first is {tmp_path / 'many' / '0.jpg'}: {CUT_OFF}" in noted
+    assert cloak("strip", tmp_path / "many" / "0.jpg", "-o", tmp_path / "one.jpg").err.count(CUT_OFF) == 1
+
+
 def test_a_dry_run_finds_the_same_and_writes_nothing(cloak, examples, tmp_path):
     (examples / "cut.jpg").write_bytes((examples / "phone.jpg").read_bytes()[:5000])
     dry = cloak("strip", examples, "-o", tmp_path / "out", "--dry-run", "--json")

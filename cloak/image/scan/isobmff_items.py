@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from cloak.image.bmff import Box, boxes
 from cloak.image.scan import bitstream
 from cloak.image.scan.isobmff_boxes import Span, Table, parts, residue
+from cloak.image.scan.isobmff_canvas import extent, unseen
 from cloak.image.scan.isobmff_properties import ALPHA, check, check_crop
 from cloak.image.structure import Cursor, StructureError
 
@@ -206,11 +207,11 @@ def _recipes(items: dict[int, _Item], stored: memoryview, data: memoryview) -> I
         if not start < end <= len(source) or item.kind == b"iden":
             raise residue(f"item {number} lies outside the file")
         if item.kind in _DERIVED:
-            _check_recipe(item, bytes(source[start : min(end, start + (1 << 20))]))
+            _check_recipe(item, bytes(source[start : min(end, start + (1 << 20))]), items)
         yield item, (start, end)
 
 
-def _check_recipe(item: _Item, content: bytes) -> None:
+def _check_recipe(item: _Item, content: bytes, items: dict[int, _Item]) -> None:
     cursor = Cursor(memoryview(content))
     version, flags = cursor.uint(1), cursor.uint(1)
     wide = 4 if flags else 2
@@ -223,6 +224,9 @@ def _check_recipe(item: _Item, content: bytes) -> None:
     cursor.end()
     if version or flags > 1 or not tiles == len(item.made_of) > 0:
         raise residue(f"a {item.kind.decode()} of {tiles} pictures that is made of {len(item.made_of)}")
+    sizes = [extent(items[part].properties) for part in item.made_of]
+    if hides := unseen(content, sizes, tiles=item.kind == b"grid"):
+        raise residue(f"a {item.kind.decode()} that hides {hides} of its pictures")
 
 
 def check_units(kind: bytes, content: memoryview, parameters: bytes) -> None:

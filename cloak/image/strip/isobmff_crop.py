@@ -10,7 +10,8 @@ from fractions import Fraction
 from cloak.errors import UnsupportedPhotoError
 from cloak.image.strip.isobmff_boxes import damaged, unsupported
 
-_SIDES = ("left", "right", "top", "bottom")
+SIDES = ("left", "right", "top", "bottom")
+"""What the edges of a picture are called."""
 _PADDING = 1  # pixels a side that encoders add, which need even sizes
 _LEAST = 64  # pixels a side up to which encoders fill up what is smaller, to the right and below
 
@@ -47,7 +48,7 @@ def refuse_hidden(
             shown = _fractions(body)
             across, down = _cut(width, shown[0], shown[2]), _cut(height, shown[1], shown[3])
             if _hides(width, *across) or _hides(height, *down):
-                raise _hidden((*across, *down), reencodes=reencodes)
+                raise hidden((*across, *down), reencodes=reencodes)
             width, height = shown[:2]
 
 
@@ -71,8 +72,14 @@ def _hides(size: Fraction, before: Fraction, behind: Fraction) -> bool:
     return before > _PADDING or (behind > _PADDING and not (size <= _LEAST and before == 0))
 
 
-def _hidden(cut: Iterable[Fraction], *, reencodes: bool) -> UnsupportedPhotoError:
-    told = ", ".join(f"{name} {round(pixels)}" for name, pixels in zip(_SIDES, cut, strict=True) if pixels > 0)
+def hidden(cut: Iterable[Fraction | int], *, reencodes: bool) -> UnsupportedPhotoError:
+    """The error for a picture that holds more than it shows.
+
+    Args:
+        cut: pixels that are not shown left, right, at the top and at the bottom.
+        reencodes: see `refuse_hidden`.
+    """
+    told = ", ".join(f"{name} {round(pixels)}" for name, pixels in zip(SIDES, cut, strict=True) if pixels > 0)
     what = f"what was cropped away is still in it, hidden (pixels: {told})"
     if reencodes:
         return UnsupportedPhotoError(f"{what}: use --reencode, or export it again as JPEG or PNG")

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from cloak.errors import UnsupportedPhotoError
+from cloak.image.strip import isobmff_canvas
 from cloak.image.strip.base import Piece, Source
 from cloak.image.strip.isobmff_bits import Cleaned, Units
 from cloak.image.strip.isobmff_boxes import Content, Fields, damaged, unsupported
@@ -125,6 +126,7 @@ def pictures(source: Source, meta: Meta, kept: list[int], properties: Properties
             if content.size > _LARGEST_RECIPE:
                 raise damaged(f"a recipe of {content.size} bytes")
             recipe = _recipe(item.kind, content.read(0, content.size), len(meta.links.get((b"dimg", number), ())))
+            isobmff_canvas.check(meta, number, recipe, properties.report, reencodes=properties.reencodes)
             yield Picture(item.kind, item.hidden, (), recipe, properties.rewrite(owned))
 
 

@@ -22,6 +22,7 @@ from cloak.image.strip.isobmff_boxes import (
     write_box,
     write_full,
 )
+from cloak.image.strip.isobmff_canvas import check_track
 from cloak.image.strip.isobmff_names import SOUND, in_box
 from cloak.image.strip.isobmff_properties import ALPHA, Properties, auxiliary
 from cloak.image.strip.isobmff_tracks import CODED, Track, duration, head, matrix, read_track, times
@@ -156,6 +157,7 @@ def frames(source: Source, track: Track, properties: Properties, units: Units) -
         UnreadablePhotoError: a frame is damaged.
         UnsupportedPhotoError: a frame that cannot be rewritten.
     """
+    check_track(track, properties.report)
     entries, parameters = [], []
     for entry in track.entries:
         owned = [(kind, body, False) for kind, body in entry.properties if kind != b"ccst"]
