@@ -14,10 +14,11 @@ from cloak.image import blocks, orientation, profiles
 from cloak.image.strip.base import Keep, Piece, Plan, Source, merged
 from cloak.image.strip.fax import GROUP4
 from cloak.image.strip.finder import behind
+from cloak.image.strip.tiff_jpeg import jpeg_tables
 from cloak.image.strip.tiff_names import names
 from cloak.image.strip.tiff_place import ACROSS, DOWN, LEFT, TOP, UNIT, place, shape
 from cloak.image.strip.tiff_read import Directory, damaged, directories, pointed_at
-from cloak.image.strip.tiff_strips import DEFLATE, JPEG, JPEG_OLD, Layout, Trimmer, jpeg_tables, layout
+from cloak.image.strip.tiff_strips import DEFLATE, JPEG, JPEG_OLD, Layout, Trimmer, layout
 from cloak.image.strip.tiff_write import STRIPS, TILES, Page, assemble
 
 _SHORT, _LONG, _RATIONAL, _UNDEFINED = 3, 4, 5, 7
