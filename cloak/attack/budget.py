@@ -17,9 +17,12 @@ from cloak.errors import ShapeError
 C1, C2 = 0.01**2, 0.03**2
 """SSIM's constants for a range of 1. Source: Wang et al. 2004, section III-B."""
 
-SSIM_SIGMA = 1.5
+SSIM_SIGMA, SSIM_RADIUS = 1.5, 5
 LOW_PASS = 0.02
 """Sigma of the low pass, in units of the box's longer side."""
+
+DENSE = 384
+"""Up to so many pixels a side, a blur is two matrix products: an eighth to a third of a depthwise convolution's time."""
 
 YCBCR = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 """RGB to Y, Cb, Cr of a difference. Source: ITU-R BT.601, full range."""
@@ -80,6 +83,16 @@ def normalised(weights: torch.Tensor) -> torch.Tensor:
     return weights / weights.sum((1, 2, 3), keepdim=True).clamp_min(1e-9)
 
 
+def extent(weights: torch.Tensor, *, margin: int) -> tuple[slice, slice]:
+    """Return the rows and columns in which any of the weights (N, 1, H, W) is not zero, and a margin around them."""
+    found = []
+    for axis, size in ((3, weights.shape[2]), (2, weights.shape[3])):
+        places = weights.ne(0).any(axis).flatten(0, 1).any(0).nonzero().flatten().tolist() or [0]
+        found.append(slice(max(0, places[0] - margin), min(size, places[-1] + 1 + margin)))
+    rows, columns = found
+    return rows, columns
+
+
 class Dssim:
     """(1 - SSIM) / 2 against the same clean images, whose moments are taken once.
 
@@ -91,13 +104,16 @@ class Dssim:
     """
 
     def __init__(self, clean: torch.Tensor, weights: torch.Tensor) -> None:
-        self.clean, self.weights = clean, weights
-        self.kernel = gaussian(torch.tensor([SSIM_SIGMA], device=clean.device), radius=5)
-        self.mean, square = blur(torch.cat([clean, clean**2], 1), self.kernel).chunk(2, 1)
+        # What lies beyond the reach of a window in which something counts is left out.
+        self.rows, self.columns = extent(weights, margin=SSIM_RADIUS)
+        self.clean, self.weights = self._cut(clean), self._cut(weights)
+        self.kernel = gaussian(torch.tensor([SSIM_SIGMA], device=clean.device), radius=SSIM_RADIUS)
+        self.mean, square = blur(torch.cat([self.clean, self.clean**2], 1), self.kernel).chunk(2, 1)
         self.variance = square - self.mean**2
 
     def __call__(self, changed: torch.Tensor) -> torch.Tensor:
         """Compare float (N, 3, S, S) with the clean images: float (N,), mean over RGB and the weights."""
+        changed = self._cut(changed)
         moments = blur(torch.cat([changed, changed**2, self.clean * changed], 1), self.kernel)
         mean, square, product = moments.chunk(3, 1)
         variance, covariance = square - mean**2, product - self.mean * mean
@@ -105,6 +121,9 @@ class Dssim:
             (self.mean**2 + mean**2 + C1) * (self.variance + variance + C2)
         )
         return ((1 - ssim.mean(1, keepdim=True)) / 2 * self.weights).sum((1, 2, 3))
+
+    def _cut(self, images: torch.Tensor) -> torch.Tensor:
+        return images[:, :, self.rows, self.columns]
 
 
 def dssim(clean: torch.Tensor, changed: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -117,7 +136,7 @@ def local_deviation(images: torch.Tensor) -> torch.Tensor:
 
     For a change d, 1 - SSIM is var(d) / (2 var(x) + C2) to second order, where means hardly move.
     """
-    kernel = gaussian(torch.tensor([SSIM_SIGMA], device=images.device), radius=5)
+    kernel = gaussian(torch.tensor([SSIM_SIGMA], device=images.device), radius=SSIM_RADIUS)
     mean, square = blur(torch.cat([images, images**2], 1), kernel).chunk(2, 1)
     return (2 * (square - mean**2).clamp_min(0) + C2).sqrt()
 
@@ -172,9 +191,21 @@ def gaussian(sigmas: torch.Tensor, *, radius: int) -> torch.Tensor:
 def blur(images: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
     """Convolve images (N, C, H, W) with kernels (N or 1, K) along both axes, borders replicated."""
     count, channels, height, width = images.shape
+    if max(height, width) <= DENSE:
+        return bands(kernels.to(images), height) @ images @ bands(kernels.to(images), width).mT
     radius = kernels.shape[1] // 2
     weights = kernels.to(images).expand(count, -1).repeat_interleave(channels, 0)[:, None, None, :]
     flat = F.pad(images.reshape(1, count * channels, height, width), [radius] * 4, mode="replicate")
     flat = F.conv2d(flat, weights, groups=count * channels)
     flat = F.conv2d(flat, weights.transpose(2, 3), groups=count * channels)
     return flat.reshape(count, channels, height, width)
+
+
+def bands(kernels: torch.Tensor, size: int) -> torch.Tensor:
+    """Return the matrices (N, 1, size, size) that convolve columns of so many pixels with kernels (N, K)."""
+    radius = kernels.shape[1] // 2
+    places = torch.arange(size, device=kernels.device)[:, None] + torch.arange(-radius, radius + 1).to(kernels.device)
+    places = places.clamp(0, size - 1).expand(len(kernels), -1, -1)
+    return kernels.new_zeros(len(kernels), size, size).scatter_add_(2, places, kernels[:, None].expand_as(places))[
+        :, None
+    ]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from cloak.attack.budget import power, tint, to_rgb, to_ycbcr
+from cloak.attack.budget import blur, power, tint, to_rgb, to_ycbcr
 from cloak.attack.scene import Scene
 from cloak.config import Budget
 
@@ -37,17 +37,24 @@ def project(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
 
 
 def _damp(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
-    """Take away as much of the low-passed part as is over the limits for colour and luma, and every coloured speck."""
-    change = to_ycbcr(deltas)
+    """Take away as much of the low-passed part as is over the limits for colour and luma, and every coloured speck;
+    and of lossless files the colour that is too fine for a JPEG."""
+    rows, columns = scene.region  # nothing changes elsewhere
+    change = to_ycbcr(deltas[:, :, rows, columns])
     low = scene.low_pass(change)
-    luma, colour = power(low, scene.weights)
+    luma, colour = power(low, scene.weights[:, :, rows, columns])
     keep_luma, keep_colour = _shrink(luma.sqrt(), budget.luma), _shrink(colour.sqrt(), budget.colour)
     # The limits are averages; what stands out from the average is seen as a spot.
     peak = _limits(budget.luma * PEAK_LUMA / 255, budget.colour * PEAK_COLOUR / 255 * scene.colour)
     kept = (low * torch.cat([keep_luma, keep_colour, keep_colour], 1)).clamp(-peak, peak)
-    change = change - (low - kept) * scene.masks
+    masks = scene.masks[:, :, rows, columns]
+    change = change - (low - kept) * masks
     speck = _limits(budget.eps, budget.eps * SPECK * scene.colour)
-    return to_rgb(change.clamp(-speck, speck))
+    change = change.clamp(-speck, speck)
+    change = torch.cat([change[:, :1], blur(change[:, 1:], scene.chroma) * (masks > 0)], 1)
+    damped = torch.zeros_like(deltas)
+    damped[:, :, rows, columns] = to_rgb(change)
+    return damped
 
 
 def _limits(luma: float, colour: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from cloak.attack.budget import Dssim, LowPass, inside, local_deviation
+from cloak.attack.budget import Dssim, LowPass, extent, inside, local_deviation
 from cloak.photo import FaceBatch
 
 UNIT_RANGE = (0.35, 2.5)
@@ -14,6 +14,10 @@ ROOM, LOSSLESS_ROOM = (0.76, 1.33), (1.0, 1.33)
 """Share of the DSSIM of the written face that the cloak may have in its frame, where a pixel of the delta is a pixel of
 the photo, and compression adds the rest; and where the delta is enlarged by two or more, which spares detail finer than
 it. Measured on JPEG files of quality 75 to 95, at their own resolution; without loss, nothing is added."""
+
+HALVED = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+"""What of a cloak's colour passes, along each axis, where a file keeps all: about what a JPEG, which halves its colour,
+would keep. Without it there are magenta and yellow specks in eyebrows and at nostrils."""
 
 COLOUR = (1.0, 0.6)
 """Share of the limits on single colours, for the same two: what is a speck in a small face is a spot in a large one."""
@@ -31,6 +35,8 @@ class Scene:
         weights: float32 (N, 1, S, S), the average over the box.
         room: float32 (N,), the share of the DSSIM of the written face that the cloak may have (`ROOM`).
         colour: float32 (N, 1, 1, 1), the share of the limits on spots and specks of colour (`COLOUR`).
+        chroma: float32 (N, 5), the kernel that what a cloak does to Cb and Cr goes through (`HALVED`, or nothing).
+        region: the rows and the columns in which anything may change, and one more on each side.
         unit: float32 (N, 3, S, S), the size of change that costs the same DSSIM everywhere, within limits and under the
             mask.
         dssim: the grain of changed crops.
@@ -44,6 +50,8 @@ class Scene:
     weights: torch.Tensor
     room: torch.Tensor
     colour: torch.Tensor
+    chroma: torch.Tensor
+    region: tuple[slice, slice]
     unit: torch.Tensor
     dssim: Dssim
     low_pass: LowPass
@@ -52,6 +60,7 @@ class Scene:
     def of(cls, batch: FaceBatch, device: torch.device) -> "Scene":
         """Prepare a batch."""
         crops, masks, boxes = batch.crops.to(device), batch.masks.to(device), batch.boxes.to(device)
+        lossless = batch.lossless.to(device)
         scales = batch.to_photo[:, 0, 0].to(device)
         weights = inside(boxes, crops.shape[-1])
         deviation = local_deviation(crops)
@@ -63,8 +72,10 @@ class Scene:
             landmarks=batch.landmarks.to(device),
             boxes=boxes,
             weights=weights,
-            room=torch.where(batch.lossless.to(device), _between(LOSSLESS_ROOM, scales), _between(ROOM, scales)),
+            room=torch.where(lossless, _between(LOSSLESS_ROOM, scales), _between(ROOM, scales)),
             colour=_between(COLOUR, scales)[:, None, None, None],
+            chroma=_kernels(lossless * _between((1.0, 0.0), scales)),  # what is enlarged is smooth
+            region=extent(masks, margin=1),  # a blur repeats what is at the edge: nothing
             unit=(deviation / mean).clamp(lowest, highest) * mean * masks,
             dssim=Dssim(crops, weights),
             low_pass=LowPass(boxes),
@@ -86,3 +97,9 @@ def _between(limits: tuple[float, float], scales: torch.Tensor) -> torch.Tensor:
     """Go from the first limit, of deltas that are not enlarged, to the second, of those enlarged twice: float (N,)."""
     first, second = limits
     return first + (second - first) * (scales - 1).clamp(0, 1)
+
+
+def _kernels(shares: torch.Tensor) -> torch.Tensor:
+    """Return (N, 5) between a kernel that changes nothing and `HALVED`, by shares (N,) of the latter."""
+    nothing = shares.new_tensor([0.0, 0, 1, 0, 0])
+    return nothing + shares[:, None] * (shares.new_tensor(HALVED) - nothing)

@@ -36,7 +36,7 @@ class _Prelu(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor, slopes: Tensor) -> Tensor:  # noqa: ANN401 -- PyTorch gives it no type
         derivative = torch.empty_like(features)
         torch.gt(features, 0, out=derivative)
-        derivative.mul_(1 - slopes).add_(slopes)
+        torch.addcmul(slopes, derivative, 1 - slopes, out=derivative)
         ctx.save_for_backward(derivative)
         return features * derivative
 

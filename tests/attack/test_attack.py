@@ -146,6 +146,21 @@ def test_without_loss_a_face_may_use_all_of_its_budget_where_compression_takes_a
     assert (scene.room[1] < 0.9).all()
 
 
+def test_without_loss_colour_is_no_finer_than_a_jpeg_would_keep_it(batch):
+    lossless = replace(batch, lossless=torch.tensor([True, True, True]))
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(batch.crops.shape, generator=generator) * batch.masks * 0.05
+
+    def fine(one, channels):
+        seen = to_ycbcr(project(noise, Scene.of(one, torch.device("cpu")), Budget(dssim=0.5)))[:, channels]
+        assert seen[(batch.masks == 0).expand_as(seen)].abs().max() < 1e-6
+        return (seen[..., 1:] - seen[..., :-1]).square().mean() / seen.square().mean()
+
+    colour, luma = slice(1, 3), slice(1)
+    assert fine(lossless, colour) < fine(batch, colour) / 2
+    assert fine(lossless, luma) == pytest.approx(float(fine(batch, luma)), rel=0.01)
+
+
 def test_large_faces_get_less_colour_and_more_detail_in_the_frame(batch):
     twice = replace(batch, to_photo=batch.to_photo * 2)
     small, large = (Scene.of(one, torch.device("cpu")) for one in (batch, twice))
