@@ -22,7 +22,7 @@ LOW_PASS = 0.02
 """Sigma of the low pass, in units of the box's longer side."""
 
 DENSE = 384
-"""Up to so many pixels a side, a blur is two matrix products: an eighth to a third of a depthwise convolution's time."""
+"""To so many pixels a side, a blur is two matrix products, for a tenth to a half of a depthwise convolution's time."""
 
 YCBCR = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 """RGB to Y, Cb, Cr of a difference. Source: ITU-R BT.601, full range."""
@@ -204,8 +204,8 @@ def blur(images: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
 def bands(kernels: torch.Tensor, size: int) -> torch.Tensor:
     """Return the matrices (N, 1, size, size) that convolve columns of so many pixels with kernels (N, K)."""
     radius = kernels.shape[1] // 2
-    places = torch.arange(size, device=kernels.device)[:, None] + torch.arange(-radius, radius + 1).to(kernels.device)
-    places = places.clamp(0, size - 1).expand(len(kernels), -1, -1)
-    return kernels.new_zeros(len(kernels), size, size).scatter_add_(2, places, kernels[:, None].expand_as(places))[
-        :, None
-    ]
+    offsets = torch.arange(-radius, radius + 1, device=kernels.device)
+    places = (torch.arange(size, device=kernels.device)[:, None] + offsets).clamp(0, size - 1)
+    places = places.expand(len(kernels), -1, -1)
+    matrices = kernels.new_zeros(len(kernels), size, size)
+    return matrices.scatter_add_(2, places, kernels[:, None].expand_as(places))[:, None]

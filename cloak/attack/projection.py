@@ -37,8 +37,7 @@ def project(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
 
 
 def _damp(deltas: torch.Tensor, scene: Scene, budget: Budget) -> torch.Tensor:
-    """Take away as much of the low-passed part as is over the limits for colour and luma, and every coloured speck;
-    and of lossless files the colour that is too fine for a JPEG."""
+    """Take away what is over the limits: of the low-passed part, of coloured specks, of the fineness of colour."""
     rows, columns = scene.region  # nothing changes elsewhere
     change = to_ycbcr(deltas[:, :, rows, columns])
     low = scene.low_pass(change)

@@ -91,6 +91,29 @@ def test_low_pass_keeps_the_mean_and_removes_grain():
     assert (blurred - 0.5)[..., 8:-8, 8:-8].abs().max() < 0.01
 
 
+def test_a_blur_is_the_same_by_products_and_by_convolutions(images, monkeypatch):
+    kernels = budget.gaussian(torch.tensor([0.5, 3.0]), radius=9)
+    some = torch.cat([images(2, 48), images(2, 48, 1)], 3)[:, :, :40]
+    by_products = budget.blur(some, kernels)
+    monkeypatch.setattr(budget, "DENSE", 0)
+    torch.testing.assert_close(by_products, budget.blur(some, kernels), atol=1e-6, rtol=0)
+
+
+def test_dssim_takes_what_is_around_the_box_into_account_and_nothing_else(images):
+    clean, changed = images(2, 64), images(2, 64, 1)
+    weights = inside(torch.tensor([[20.0, 10.0, 40.0, 50.0]]).expand(2, 4), 64)
+    kernel = budget.gaussian(torch.tensor([budget.SSIM_SIGMA]), radius=budget.SSIM_RADIUS)
+
+    def mean(values):
+        return budget.blur(values, kernel)
+
+    (a, b), (va, vb) = (mean(clean), mean(changed)), (mean(clean**2), mean(changed**2))
+    top = (2 * a * b + budget.C1) * (2 * (mean(clean * changed) - a * b) + budget.C2)
+    ssim = top / ((a**2 + b**2 + budget.C1) * (va - a**2 + vb - b**2 + budget.C2))
+    whole = ((1 - ssim.mean(1, keepdim=True)) / 2 * weights).sum((1, 2, 3))
+    torch.testing.assert_close(budget.dssim(clean, changed, weights), whole)
+
+
 def test_ycbcr_and_back(images):
     delta = images(1, 8) - 0.5
     torch.testing.assert_close(budget.to_rgb(budget.to_ycbcr(delta)), delta, atol=1e-5, rtol=0)
