@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cloak.config import ProtectConfig
     from cloak.references import References
 
-SHARED = ("strength", "weights", "faces", "protect", "me", "bystanders", "no_face", "device")
+SHARED = ("strength", "effort", "weights", "faces", "protect", "me", "bystanders", "no_face", "device")
 """Options of `cloak protect` that say how to cloak, by their names there."""
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from cloak.config import (
     AttackConfig,
     BystanderPolicy,
+    Effort,
     FacePolicy,
     NoFacePolicy,
     ProtectConfig,
@@ -19,6 +20,7 @@ from cloak.names import NamePolicy
 def configured(
     *,
     strength: str,
+    effort: str,
     weights: str,
     faces: str,
     protect: str,
@@ -35,7 +37,7 @@ def configured(
         CloakError: they make no sense together.
     """
     return ProtectConfig(
-        attack=AttackConfig.preset(Strength(strength), seed=seed),
+        attack=AttackConfig.preset(Strength(strength), Effort(effort), seed=seed),
         weights=Profile(weights),
         faces=FacePolicy(faces),
         protect=ProtectPolicy(protect),

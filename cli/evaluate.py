@@ -64,8 +64,8 @@ def evaluate(photos: Path, output: Path, *, quiet: bool, **options: object) -> N
     PHOTOS holds a folder for each person. Written into the output folder: results.json, results.md, plots. What was
     computed is kept there, so the same command goes on where it was stopped, and more of it is cheap.
 
-    Methods: ours:subtle, ours:balanced, ours:strong, fawkes1, lowkey, fawkes2, fawkes2:chroma, opom, pgd, mifgsm,
-    noise, none.
+    Methods: ours:subtle, ours:balanced, ours:strong, ours:quick, ours:thorough, fawkes1, lowkey, fawkes2,
+    fawkes2:chroma, opom, pgd, mifgsm, noise, none.
 
     Example: cloak evaluate lfw --identities 60 --names N-Z --protocol all -o results
     """

@@ -10,6 +10,7 @@ import click
 # Spelled out, not read from the enumerations that they name: those need PyTorch, and help must not wait for it.
 CHOICES = {
     "strength": ("subtle", "balanced", "strong"),
+    "effort": ("quick", "normal", "thorough"),
     "weights": ("open", "research"),
     "faces": ("all", "largest", "none"),
     "protect": ("all", "me", "except"),
@@ -18,7 +19,7 @@ CHOICES = {
     "format": ("keep", "jpeg", "png", "webp", "avif", "heic"),
     "no-face": ("strip", "fail"),
 }
-DEFAULTS = {"strength": "balanced"}
+DEFAULTS = {"strength": "balanced", "effort": "normal"}
 """Where it is not the first choice."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -41,6 +42,7 @@ def _local(context: click.Context, parameter: click.Parameter, value: str | None
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option("-o", "--output", required=True, type=click.Path(), help="Folder or URL to write to.")
 @_choice("strength", "How much may be seen; more protects better.")
+@_choice("effort", "How long to search for a cloak; twice the time protects a little better.")
 @_choice(
     "weights", "Networks that cloaks are made against; research accepts licences for non-commercial research only."
 )

@@ -22,6 +22,13 @@ TOKEN = "CLOAK_SERVE_TOKEN"  # noqa: S105 -- the name of a variable
 @click.option(
     "--weights", type=click.Choice(["open", "research"]), default="open", show_default=True, help="Recognisers."
 )
+@click.option(
+    "--effort",
+    type=click.Choice(["quick", "normal", "thorough"]),
+    default="normal",
+    show_default=True,
+    help="How long to search for a cloak.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--jobs", type=click.IntRange(1), help="Processors to keep busy.  [default: all]")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A name that it is asked for under, behind a proxy.")
@@ -71,6 +78,7 @@ def _serve(
     port: int,
     no_browser: bool,
     weights: str,
+    effort: str,
     jobs: int | None,
     allow_host: tuple[str, ...],
     tls_cert: Path | None,
@@ -79,7 +87,7 @@ def _serve(
     **limits: Any,  # noqa: ANN401 -- fields of the settings that are options as they are
 ) -> None:
     from cloak.cli.run import announce  # noqa: PLC0415 -- these need PyTorch
-    from cloak.config import ProtectConfig  # noqa: PLC0415
+    from cloak.config import Effort, ProtectConfig  # noqa: PLC0415
     from cloak.models import Profile  # noqa: PLC0415
     from cloak.web.runner import Certificate, bound, run  # noqa: PLC0415
     from cloak.web.settings import LOOPBACK, Settings, new_token  # noqa: PLC0415
@@ -93,6 +101,7 @@ def _serve(
         tls=secured,
         hosts=frozenset(allow_host),
         weights=Profile(weights),
+        effort=Effort(effort),
         processors=jobs,
         **limits,
     )

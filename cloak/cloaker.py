@@ -13,7 +13,7 @@ import torch
 from PIL.Image import Image
 
 from cloak.attack import attack
-from cloak.config import AttackConfig, FacePolicy, ProtectConfig, ProtectPolicy, Strength
+from cloak.config import AttackConfig, Effort, FacePolicy, ProtectConfig, ProtectPolicy, Strength
 from cloak.conversions import like, to_photo
 from cloak.device import pick_device
 from cloak.errors import ConfigError, TooLargeError, UsageError
@@ -83,6 +83,7 @@ class Cloaker:
         weights: str = "open",
         *,
         strength: str = "balanced",
+        effort: str = "normal",
         faces: str = "all",
         device: str = "auto",
         seed: int = 0,
@@ -92,6 +93,7 @@ class Cloaker:
         Args:
             weights: "open" or "research": which recognisers the cloaks are made against, by licence.
             strength: "subtle", "balanced" or "strong": how much may be seen.
+            effort: "quick", "normal" or "thorough": how long a cloak is searched for.
             faces: "all" or "largest".
             device: "auto", "cpu", "cuda", "cuda:1" or "mps".
             seed: of every random draw; the same seed on the same device gives the same cloaks.
@@ -102,7 +104,7 @@ class Cloaker:
         """
         return cls(
             ProtectConfig(
-                attack=AttackConfig.preset(_named(Strength, strength), seed=seed),
+                attack=AttackConfig.preset(_named(Strength, strength), _named(Effort, effort), seed=seed),
                 weights=_named(Profile, weights),
                 faces=_named(FacePolicy, faces),
                 device=device,

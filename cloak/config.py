@@ -1,6 +1,6 @@
-"""Everything that can be set, as frozen dataclasses, and the presets behind `--strength`."""
+"""Everything that can be set, as frozen dataclasses, and the presets behind `--strength` and `--effort`."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,6 +16,14 @@ class Strength(StrEnum):
     SUBTLE = "subtle"
     BALANCED = "balanced"
     STRONG = "strong"
+
+
+class Effort(StrEnum):
+    """How long a cloak is searched for. Each protects a little better than the one before, for twice the time."""
+
+    QUICK = "quick"
+    NORMAL = "normal"
+    THOROUGH = "thorough"
 
 
 class FacePolicy(StrEnum):
@@ -124,10 +132,10 @@ class AttackConfig:
 
     budget: Budget = field(default_factory=Budget)
     views: Views = field(default_factory=Views)
-    steps: int = 240
+    steps: int = 120
     looks: int = 8
-    rate: float = 0.5
-    momentum: float = 0.9
+    rate: float = 0.8
+    momentum: float = 0.8
     margin: float = 0.1
     seed: int = 0
 
@@ -140,9 +148,20 @@ class AttackConfig:
             raise ConfigError(f"rate must be in (0, 10], momentum in [0, 1): got {self.rate:g}, {self.momentum:g}")
 
     @classmethod
-    def preset(cls, strength: Strength = Strength.BALANCED, *, seed: int = 0) -> "AttackConfig":
-        """Return the configuration behind `--strength`."""
-        return replace(cls(budget=BUDGETS[strength]), seed=seed)
+    def preset(
+        cls, strength: Strength = Strength.BALANCED, effort: Effort = Effort.NORMAL, *, seed: int = 0
+    ) -> "AttackConfig":
+        """Return the configuration behind `--strength` and `--effort`."""
+        steps, looks, momentum, rate = SEARCHES[effort]
+        return cls(budget=BUDGETS[strength], steps=steps, looks=looks, momentum=momentum, rate=rate, seed=seed)
+
+
+SEARCHES = {
+    Effort.QUICK: (60, 4, 0.7, 0.8),
+    Effort.NORMAL: (120, 8, 0.8, 0.8),
+    Effort.THOROUGH: (240, 8, 0.8, 0.8),
+}
+"""Steps, looks, momentum and rate of each effort: docs/research.md has what each is worth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from torchvision.transforms import v2
 
 import cloak
 from cloak.cloaker import Cloaker
-from cloak.config import AttackConfig, FacePolicy, ProtectConfig, Strength
+from cloak.config import AttackConfig, Effort, FacePolicy, ProtectConfig, Strength
 from cloak.container import ColourSpace
 from cloak.device import pick_device
 from cloak.errors import ConfigError, ShapeError, UsageError
@@ -104,8 +104,9 @@ def test_wrong_names_are_answered_with_the_right_ones():
         pick_device("abacus")
     with pytest.raises(UsageError, match="this machine has no device"):
         pick_device("cuda:99")
-    made = Cloaker.from_pretrained("research", strength="strong", device="cpu", seed=3).config
-    assert made.attack == AttackConfig.preset(Strength.STRONG, seed=3)
+    made = Cloaker.from_pretrained("research", strength="strong", effort="quick", device="cpu", seed=3).config
+    assert made.attack == AttackConfig.preset(Strength.STRONG, Effort.QUICK, seed=3)
+    assert AttackConfig.preset() == AttackConfig()
 
 
 @pytest.mark.parametrize("wrap", [lambda x: x, tv_tensors.Image], ids=["plain", "tv_tensor"])

@@ -178,7 +178,7 @@ class Engine:
 
     def _config(self, how: How) -> ProtectConfig:
         return ProtectConfig(
-            attack=AttackConfig.preset(how.strength),
+            attack=AttackConfig.preset(how.strength, self.settings.effort),
             weights=self.settings.weights,
             no_face=how.no_face,
             container=how.container,

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass, field
 
+from cloak.config import Effort
 from cloak.errors import ConfigError
 from cloak.models import Profile
 
@@ -38,6 +39,7 @@ class Settings:
         photos_per_job: that a job may have.
         jobs_at_once: jobs that may be held.
         weights: which surrogates, by licence.
+        effort: how long a cloak is searched for.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         processors: to keep busy; None for all that there are.
         idle_seconds: for which a body may stand still.
@@ -61,6 +63,7 @@ class Settings:
     photos_per_job: int = 500
     jobs_at_once: int = 64
     weights: Profile = Profile.OPEN
+    effort: Effort = Effort.NORMAL
     device: str = "auto"
     processors: int | None = None
     idle_seconds: float = 15

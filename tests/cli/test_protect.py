@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from cloak.cli.protect import CHOICES
-from cloak.config import BystanderPolicy, FacePolicy, NoFacePolicy, ProtectPolicy, Strength
+from cloak.config import BystanderPolicy, Effort, FacePolicy, NoFacePolicy, ProtectPolicy, Strength
 from cloak.container import ENCODED, Container
 from cloak.image.codec import decode
 from cloak.models import Profile
@@ -19,6 +19,7 @@ from cloak.summary import LIMIT
 def test_the_options_are_those_of_the_library():
     library = {
         "strength": Strength,
+        "effort": Effort,
         "weights": Profile,
         "faces": FacePolicy,
         "protect": ProtectPolicy,
