@@ -159,7 +159,7 @@ class AttackConfig:
 SEARCHES = {
     Effort.QUICK: (60, 4, 0.7, 0.8),
     Effort.NORMAL: (120, 8, 0.8, 0.8),
-    Effort.THOROUGH: (240, 8, 0.8, 0.8),
+    Effort.THOROUGH: (240, 8, 0.9, 0.5),
 }
 """Steps, looks, momentum and rate of each effort: docs/research.md has what each is worth."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from cells import figure, interval, load, of, percent, share, table
 from running import album_memory, albums, cluster, detectors, isolation, lanes, serve, strip_album
 
-from cloak.config import BUDGETS, Strength
+from cloak.config import BUDGETS, Effort, Strength
 
 PICTURED = Path(__file__).parents[1] / "pictures" / "faces.json"
 FAR = "0.001"
@@ -81,6 +81,20 @@ def protect() -> str:
     return "\n".join(parts)
 
 
+def efforts() -> str:
+    """Return what each effort takes and protects."""
+    measured = load("protect.json")
+    rows = []
+    for effort in Effort:
+        one = measured["lfw" if effort is Effort.NORMAL else f"lfw-{effort}"]
+        for weights in ("open", "research"):
+            judges = one[weights]["written"]["judges"]
+            shares = (interval(judges[name]["psr"][FAR]) for name in judges)
+            rows.append((f"`{effort}`, `{weights}`", f"{one[weights]['seconds_per_face']:.1f}", *shares))
+    judges = measured["lfw"]["clean"]["judges"]
+    return table(("effort, weights", "seconds a face", *(JUDGES[name] for name in judges)), rows)
+
+
 def looks() -> str:
     """Return what is seen of a cloak, and what one costs."""
     measured = load("protect.json")
@@ -92,16 +106,12 @@ def looks() -> str:
                 f"{look['mean']:.{digits}f} (at most {look['max']:.{digits}f})"
                 for look, digits in _looks(measured[photos][weights])
             ),
+            f"{measured[photos][weights]['seconds_per_face']:.1f}",
         )
         for photos, words in PHOTOS.items()
         for weights in ("open", "research")
     ]
-    timing = measured["timing"]
-    return (
-        table(("photos", "weights", "DSSIM", "tint", "blotches", "size of the file"), rows)
-        + f"\nA face takes {timing['research']:.1f} to {timing['open']:.1f} seconds on {timing['threads']} idle "
-        f"processors, detection and verdict included ({timing['people']} people).\n"
-    )
+    return table(("photos", "weights", "DSSIM", "tint", "blotches", "size of the file", "seconds a face"), rows)
 
 
 def methods() -> str:
@@ -236,6 +246,7 @@ TABLES = {
         pictured,
         strengths,
         protect,
+        efforts,
         looks,
         methods,
         engine,
