@@ -130,7 +130,7 @@ def test_what_is_said_around_the_table_is_what_was_measured(results: str) -> Non
     assert f"matched in {', '.join(most)} and {last}% of the pairs" in text
     fast, slow = sorted(lfw[weights]["seconds_per_face"] for weights in ("open", "research"))
     assert f"takes {fast:.1f} to {slow:.1f} seconds on two idle cores" in text
-    assert lfw["environment"]["threads"] == 2
+    assert lfw["environment"]["processors"] == 2
 
 
 def test_what_is_said_of_strip_is_what_was_measured(results: str) -> None:

@@ -14,6 +14,7 @@ protected photos whose nearest clean photo, among all the protected people's, is
 import io
 import json
 import math
+import os
 import platform
 import subprocess
 import tempfile
@@ -208,7 +209,7 @@ def environment() -> dict[str, object]:
         "torch": torch.__version__,
         "onnxruntime": onnxruntime.__version__,
         "python": platform.python_version(),
-        "threads": torch.get_num_threads(),
+        "processors": len(os.sched_getaffinity(0)),
     }
 
 
