@@ -1,8 +1,9 @@
 """What of a HEIC or AVIF picture lies beyond its edge: of a grid's tiles, of pictures that are laid over each other.
 
-The last tiles of phones reach beyond the edge, since tiles are of one size; what is there is filled up by the encoder,
-as a rule. That stays, and is said. Tiles, or pictures, of which nothing is shown at all are no filling: they are
-refused, as is what a crop hides. Frames that are shown smaller than they are stored are scaled, not cut; that is said.
+The last tiles of phones reach beyond the edge, since tiles are of one size; what is there is filled up by the encoder.
+It stays, and nothing is said: it would be said of every photo, and is no reason to worry. What layers hold there is
+told. Tiles, or pictures, of which nothing is shown at all are no filling: they are refused, as is what a crop hides.
+Frames that are shown smaller than they are stored are scaled, not cut; that is said.
 
 Source: ISO/IEC 23008-12:2022, section 6.6.2; ISO/IEC 14496-12:2022, section 8.3.2 (a track's size).
 """
@@ -26,7 +27,7 @@ def check(meta: Meta, number: int, recipe: bytes, report: Report, *, reencodes: 
         meta: the tables of items.
         number: of the picture.
         recipe: how it is made, as it is written.
-        report: gets a note of what is partly shown.
+        report: gets a note of a layer that is partly shown.
         reencodes: encoding the picture anew leaves nothing hidden.
 
     Raises:
@@ -43,11 +44,9 @@ def check(meta: Meta, number: int, recipe: bytes, report: Report, *, reencodes: 
         if max(beyond[:2]) >= size[0] or max(beyond[2:]) >= size[1]:
             raise hidden(beyond, reencodes=reencodes)
     edges = [max(0, *(beyond[side] for _, beyond in found)) for side in range(4)] if found else [0]
-    if max(edges) > _PADDING:
-        what = "its last tiles reach" if kind == b"grid" else "pictures in it reach"
-        filling = ", mostly filling," if kind == b"grid" else ""
+    if kind == b"iovl" and max(edges) > _PADDING:
         told = ", ".join(f"{name} {pixels}" for name, pixels in zip(SIDES, edges, strict=True) if pixels > 0)
-        report.notes.add(f"{what} beyond the edge (pixels: {told}): what they hold there{filling} stays in it, hidden")
+        report.notes.add(f"pictures in it reach beyond the edge (pixels: {told}): what they hold there stays, hidden")
 
 
 def check_track(track: Track, report: Report) -> None:
