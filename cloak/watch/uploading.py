@@ -9,11 +9,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cloak.errors import AudienceError, ConfigError, LedgerError, PhotoError, UploadError
+from cloak.errors import AudienceError, ConfigError, LedgerError, PhotoError, UnreachableError, UploadError
 from cloak.files import read, write
 from cloak.manifest import Entry, Manifest, locked
 from cloak.names import NamePolicy, shown
@@ -23,10 +24,13 @@ from cloak.sources import Source
 from cloak.targets import Job, plan
 from cloak.upload import places, runs
 from cloak.upload.backoff import Backoff
+from cloak.upload.delivery import NOT_TRIED
 from cloak.upload.destination import Destination, Wish
 from cloak.upload.ledger import Ledger, State
+from cloak.upload.outage import Outage
+from cloak.upload.parcel import Parcel, Sent
 from cloak.upload.purge import recover
-from cloak.upload.send import Parcel, check, deliver
+from cloak.upload.send import check, deliver
 from cloak.upload.settings import Place
 from cloak.watch.work import MAX_BYTES, Done, Maker
 
@@ -99,27 +103,32 @@ class Uploading:
         sources = [Source(path, path.relative_to(self._folder)) for path in photos]
         spool = _Spool(self._manifest, self._folder)
         jobs = plan(sources, self._run.folder, names=NamePolicy.RANDOM)
+        outage = Outage()
+        send = partial(
+            deliver, destination=destination, ledger=self._ledger, place=self._place.name, wish=wish, note=self._note,
+            backoff=BACKOFF, run=self._run.name, outage=outage,
+        )  # fmt: skip
         try:
             with closing(self._make(jobs, spool, stop)) as outcomes:
                 for outcome in outcomes:
                     if outcome.status in (Status.FAILED, Status.ALREADY_DONE) or outcome.target is None:
                         yield Done(outcome)
                     else:
-                        yield self._send(outcome, outcome.target, spool, destination, wish)
+                        yield self._send(outcome, outcome.target, spool, send)
                         outcome.target.unlink(missing_ok=True)
+                        if outage.given_up:  # the others would be made in vain
+                            raise UnreachableError(NOT_TRIED)
         finally:
             for job in jobs:  # some are made ahead of their turn
                 job.target.unlink(missing_ok=True)
 
-    def _send(self, outcome: Outcome, path: Path, spool: "_Spool", destination: Destination, wish: Wish) -> Done:
+    def _send(
+        self, outcome: Outcome, path: Path, spool: "_Spool", send: Callable[[list[Parcel]], Iterator[Sent]]
+    ) -> Done:
         content = hashlib.sha256(read(path, max_bytes=MAX_BYTES)).digest()
         entry = spool.entry(outcome, content)
         self._manifest.put(entry)
-        parcels = [Parcel(source=outcome.source, path=path)]
-        (sent,) = deliver(
-            parcels, destination, self._ledger, place=self._place.name, wish=wish, note=self._note, backoff=BACKOFF,
-            run=self._run.name,
-        )  # fmt: skip
+        (sent,) = send([Parcel(source=outcome.source, path=path)])
         if sent.reason:
             failed = Outcome(source=outcome.source, status=Status.FAILED, reason=sent.reason)
             return Done(failed, passing=True)

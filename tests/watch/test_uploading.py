@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from cloak.errors import AudienceError
+from cloak.errors import AudienceError, UnreachableError
 from cloak.outcome import Status
 from cloak.upload import ledger
+from cloak.upload.backoff import Backoff
+from cloak.upload.delivery import NOT_TRIED
 from cloak.upload.destination import Audience, Wish
 from cloak.upload.destinations.folder import Folder
 from cloak.upload.settings import Place
@@ -131,3 +133,28 @@ def test_a_destination_that_shows_a_photo_to_more_people_gets_no_other(folder, o
         list(work.do([folder / "a.png", folder / "b.png"], threading.Event()))
     assert len(puts) == 1
     assert not visible(out)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_server_that_goes_away_is_left_alone_until_later_and_nothing_is_lost(folder, out, paint, monkeypatch):
+    photos = [folder / f"{number}.png" for number in range(6)]
+    for number, path in enumerate(photos):
+        paint(path, width=40 + number)
+    tried = []
+
+    def gone(self, item, wish):  # noqa: ARG001 -- a destination has them
+        tried.append(item.name)
+        raise UnreachableError("no route to the server")
+
+    place = Place(name=str(out), kind="folder", settings={"path": str(out)})
+    monkeypatch.setattr("cloak.watch.uploading.BACKOFF", Backoff(attempts=2, first=0.01, most=0.02))
+    with Uploading(folder, place, Wish, Stripper()) as work:
+        with monkeypatch.context() as patch:
+            patch.setattr(Folder, "put", gone)
+            done = list(work.do(photos, threading.Event()))
+        assert len(tried) == 2 + 1 + 1
+        assert [one.outcome.source for one in done] == photos
+        assert all(one.passing for one in done)
+        assert [one.outcome.reason for one in done[3:]] == [NOT_TRIED] * 3
+        assert all(one.upload for one in work.do(photos, threading.Event()))
+    assert len(visible(out)) == 6
