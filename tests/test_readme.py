@@ -162,8 +162,9 @@ def test_what_is_said_of_published_recipes_is_what_was_measured(results: str, fi
     tint = {cost["method"]: cost["looks"]["colour"][0] for cost in comparison["costs"]}
     assert tint["ours:balanced"] / tint["fawkes2"] == pytest.approx(1 / 5, abs=0.02)
     wanted = (
-        f"On {comparison['counts']['subjects']} other people, with the 240 steps of `--effort thorough`, beside published "
-        "recipes with the same surrogates and the same DSSIM, it is better than Fawkes 2 against two of five recognisers, a little on a third, equal within "
-        f"±.1 on two, with a fifth of its tint; all others are at {figure(min(others))} to {figure(max(others))}."
+        f"On {comparison['counts']['subjects']} other people, with the 240 steps of `--effort thorough`, "
+        "beside published recipes with the same surrogates and the same DSSIM, it is better than Fawkes 2 against two "
+        "of five recognisers, a little on a third, equal within ±.1 on two, with a fifth of its tint; all others are "
+        f"at {figure(min(others))} to {figure(max(others))}."
     )
     assert wanted in " ".join(results.split())

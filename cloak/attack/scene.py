@@ -15,9 +15,9 @@ ROOM, LOSSLESS_ROOM = (0.76, 1.33), (1.0, 1.33)
 the photo, and compression adds the rest; and where the delta is enlarged by two or more, which spares detail finer than
 it. Measured on JPEG files of quality 75 to 95, at their own resolution; without loss, nothing is added."""
 
-HALVED = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
-"""What of a cloak's colour passes, along each axis, where a file keeps all: about what a JPEG, which halves its colour,
-would keep. Without it there are magenta and yellow specks in eyebrows and at nostrils."""
+SMOOTH = (1 / 4, 2 / 4, 1 / 4)
+"""What a cloak's colour goes through, along each axis, where a file keeps all of it: a JPEG does about as much by
+itself. Without it there are magenta and yellow specks in eyebrows and at nostrils, and dark eyes turn green."""
 
 COLOUR = (1.0, 0.6)
 """Share of the limits on single colours, for the same two: what is a speck in a small face is a spot in a large one."""
@@ -35,7 +35,7 @@ class Scene:
         weights: float32 (N, 1, S, S), the average over the box.
         room: float32 (N,), the share of the DSSIM of the written face that the cloak may have (`ROOM`).
         colour: float32 (N, 1, 1, 1), the share of the limits on spots and specks of colour (`COLOUR`).
-        chroma: float32 (N, 5), the kernel that what a cloak does to Cb and Cr goes through (`HALVED`, or nothing).
+        chroma: float32 (N, 3), the kernel that what a cloak does to Cb and Cr goes through (`SMOOTH`, or nothing).
         region: the rows and the columns in which anything may change, and one more on each side.
         unit: float32 (N, 3, S, S), the size of change that costs the same DSSIM everywhere, within limits and under the
             mask.
@@ -100,6 +100,6 @@ def _between(limits: tuple[float, float], scales: torch.Tensor) -> torch.Tensor:
 
 
 def _kernels(shares: torch.Tensor) -> torch.Tensor:
-    """Return (N, 5) between a kernel that changes nothing and `HALVED`, by shares (N,) of the latter."""
-    nothing = shares.new_tensor([0.0, 0, 1, 0, 0])
-    return nothing + shares[:, None] * (shares.new_tensor(HALVED) - nothing)
+    """Return (N, 3) between a kernel that changes nothing and `SMOOTH`, by shares (N,) of the latter."""
+    nothing = shares.new_tensor([0.0, 1.0, 0.0])
+    return nothing + shares[:, None] * (shares.new_tensor(SMOOTH) - nothing)
