@@ -174,7 +174,9 @@ class Schedule:
             if not left and not self._ahead.in_line:
                 self._groups.extend(self._buckets.flush())
             self._attack()
-            if not self._order_moves() and not (self._ahead.moves() and self._has_room()):
+            # That photos have gone on makes room in line: nobody would wake this thread to fill it.
+            takes_up = bool(left) and self._ahead.wants()
+            if not (takes_up or self._order_moves() or (self._ahead.moves() and self._has_room())):
                 self._wake.wait(self._ahead.patience())
         yield from self._rest()
 
