@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from cloak.cli.protect import CHOICES, DEFAULTS
 from cloak.cli.sizes import Amount, Time
 from cloak.errors import MissingExtraError, UsageError
 
@@ -24,8 +25,8 @@ TOKEN = "CLOAK_SERVE_TOKEN"  # noqa: S105 -- the name of a variable
 )
 @click.option(
     "--effort",
-    type=click.Choice(["quick", "normal", "thorough"]),
-    default="normal",
+    type=click.Choice(CHOICES["effort"]),
+    default=DEFAULTS["effort"],
     show_default=True,
     help="How long to search for a cloak.",
 )
