@@ -82,6 +82,19 @@ def test_only_a_file_that_loses_nothing_gets_all_of_the_budget(examples, tmp_pat
     assert torch.cat([batch.lossless for batch in searched]).tolist() == [lossless] * len(outcome.faces)
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_a_photo_in_black_and_white_stays_so(examples, tmp_path, cloaker, name):
+    source, target = tmp_path / name, tmp_path / f"out-{name}"
+    with Image.open(examples / "collins.png") as image:
+        image.convert("L").save(source)
+    (outcome,) = protect([Job(source, target)], CONFIG, cloaker=cloaker)
+    assert [face.dssim > 0 for face in outcome.faces] == [True]
+    written = decode(target.read_bytes()).pixels
+    assert torch.equal(written, written[:1].expand(3, -1, -1))
+    with Image.open(target) as image:
+        assert image.mode == "L"
+
+
 def test_photos_are_cloaked_stripped_judged_and_written_in_order(examples, paint, tmp_path, cloaker):
     paint(examples / "nobody.jpg", width=80, height=60)
     (examples / "broken.jpg").write_bytes(b"no photo")

@@ -27,6 +27,9 @@ DENSE = 384
 YCBCR = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 """RGB to Y, Cb, Cr of a difference. Source: ITU-R BT.601, full range."""
 
+RGB = torch.tensor([[1.0, 0.0, 1.402], [1.0, -0.344136, -0.714136], [1.0, 1.772, 0.0]])
+"""Y, Cb, Cr to RGB: the inverse, and exact for greys."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visibility:
@@ -160,7 +163,7 @@ def to_ycbcr(images: torch.Tensor) -> torch.Tensor:
 
 def to_rgb(images: torch.Tensor) -> torch.Tensor:
     """Turn Y, Cb, Cr differences (N, 3, H, W) back into RGB differences."""
-    return torch.einsum("dc,nchw->ndhw", torch.linalg.inv(YCBCR).to(images), images)
+    return torch.einsum("dc,nchw->ndhw", RGB.to(images), images)
 
 
 class LowPass:

@@ -161,6 +161,18 @@ def test_without_loss_colour_is_no_finer_than_a_jpeg_would_keep_it(batch):
     assert fine(lossless, luma) == pytest.approx(float(fine(batch, luma)), rel=0.01)
 
 
+def test_a_face_in_black_and_white_gets_a_cloak_without_colour_and_a_budget_of_its_own(batch, toys):
+    mixed = replace(batch, crops=torch.cat([batch.crops[:1, :1].expand(-1, 3, -1, -1), batch.crops[1:]]))
+    deltas = attack(mixed, toys, CONFIG)
+    assert torch.equal(deltas[0], deltas[0, :1].expand(3, -1, -1))
+    assert (deltas[1:] - deltas[1:, :1]).abs().flatten(1).amax(1).min() > 0.01
+    seen = measure(mixed.crops, mixed.crops + deltas, mixed.boxes)
+    room = Scene.of(mixed, torch.device("cpu")).room
+    assert room[0] > room[1] == room[2]
+    assert (seen.dssim <= room * CONFIG.budget.dssim * 1.001).all()
+    assert seen.dssim[0] > 0.9 * room[0] * CONFIG.budget.dssim
+
+
 def test_large_faces_get_less_colour_and_more_detail_in_the_frame(batch):
     twice = replace(batch, to_photo=batch.to_photo * 2)
     small, large = (Scene.of(one, torch.device("cpu")) for one in (batch, twice))
