@@ -15,7 +15,7 @@ from cloak.errors import UsageError
 from cloak.files import check_folder
 from cloak.image.strip.base import Keep
 from cloak.names import NamePolicy, shown
-from cloak.sources import SUFFIXES, Ignored, find_photos
+from cloak.sources import SUFFIXES, Ignored, find_photos, passed_over
 from cloak.stripping import StripConfig, Stripped, containers, strip_photos
 from cloak.targets import Job, plan, single
 
@@ -127,7 +127,8 @@ def _run(
         if as_json:
             _print_document(tally, ignored, stopped=stopped)
         elif not quiet:
-            click.echo(_sentence(tally, len(failures), len(todo), stopped=stopped))
+            for sentence in (_sentence(tally, len(failures), len(todo), stopped=stopped), *passed_over(ignored)):
+                click.echo(sentence)
     return 1 if stopped else 3 if failures else 0
 
 

@@ -3,6 +3,7 @@
 import errno
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -20,6 +21,11 @@ SUFFIXES = frozenset(
     for name in line.split()
 )
 """What counts as a photo inside a folder. Those that cannot be read are reported as failed, not passed over."""
+
+NOT_A_PHOTO = "not a photo, by its name"
+
+_NOTES = b"\0\5\x16\7"
+"""How the files begin that macOS keeps beside others, as ``._name``, on disks that are not its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +130,36 @@ class _Walk:
 
     def _file(self, path: Path, relative: PurePath) -> Iterator[Source]:
         if path.suffix.lower() in SUFFIXES:
-            yield Source(path, relative)
+            if path.name.startswith("._") and _is_notes(path):
+                self._ignore(path, "notes of macOS about another file")
+            else:
+                yield Source(path, relative)
         elif path.is_symlink() and _is_circular(path):
             self._ignore(path, "a link that leads in a circle", failed=True)
         else:
-            self._ignore(path, "not a photo, by its name")
+            self._ignore(path, NOT_A_PHOTO)
 
     def _ignore(self, path: Path, reason: str, *, failed: bool = False) -> None:
         self.ignored.append(Ignored(path, reason, failed))
+
+
+def passed_over(ignored: Sequence[Ignored]) -> list[str]:
+    """Say how many files were taken for no photos, hidden ones aside: films, too, are missing among the results."""
+    names = (PurePath(one.path.name) for one in ignored if one.reason == NOT_A_PHOTO)
+    endings = Counter(name.suffix.lower() or "without an ending" for name in names if not name.name.startswith("."))
+    if not endings:
+        return []
+    listed = ", ".join(f"{number} {shown(ending)}" for ending, number in sorted(endings.items()))
+    return [f"Passed over, as not photos by their names: {listed}. They are as they were, and were not written."]
+
+
+def _is_notes(path: Path) -> bool:
+    """Say whether a file is what macOS notes about another one; what cannot be read is not, and will be reported."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_NOTES)) == _NOTES
+    except OSError:
+        return False
 
 
 def _real(path: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 from cloak.config import ProtectConfig
 from cloak.names import shown
 from cloak.outcome import Outcome, Status
-from cloak.sources import Ignored
+from cloak.sources import Ignored, passed_over
 from cloak.verify import FAR, BlurVerdict, FaceVerdict, Score
 
 LIMIT = (
@@ -63,7 +63,7 @@ class Summary:
     def sentences(self) -> list[str]:
         """Say what was done and what it is worth, in words that need no background."""
         treated = self._treated() if self.config.selective else self._left()
-        return [*self._stop(), self._counts(), *treated, *self._blurs(), *self._verdict()]
+        return [*self._stop(), self._counts(), *passed_over(self.ignored), *treated, *self._blurs(), *self._verdict()]
 
     def document(self) -> dict[str, Any]:
         """Return everything as JSON can hold it; paths may hold lone surrogates, which ASCII JSON escapes."""

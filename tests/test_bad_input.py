@@ -93,8 +93,13 @@ def test_an_output_folder_that_is_a_file_is_an_error(cloak, paint, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "the file is empty"), (b"not a photo at all", "not an image"), (b"GIF89a" + bytes(20), "a GIF")],
-    ids=["empty", "text", "gif"],
+    [
+        (b"", "the file is empty"),
+        (b"not a photo at all", "not an image"),
+        (b"GIF89a" + bytes(20), "a GIF"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "a camera raw file: develop it"),
+    ],
+    ids=["empty", "text", "gif", "cr3"],
 )
 def test_what_is_no_photo_is_reported(cloak, tmp_path, out, content, reason):
     (tmp_path / "a.jpg").write_bytes(content)

@@ -14,7 +14,7 @@ from cloak.container import Container
 from cloak.errors import TooLargeError, UnreadablePhotoError, UsageError, WriteError
 from cloak.files import Sync, read, write
 from cloak.names import NamePolicy, shown
-from cloak.sources import Source, find_photos
+from cloak.sources import Source, find_photos, passed_over
 from cloak.targets import plan, single
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no such files")
@@ -38,6 +38,22 @@ def test_one_folder_keeps_its_tree_and_other_files_are_named_as_ignored(tmp_path
     assert [(one.path.name, one.reason, one.failed) for one in found.ignored] == [
         ("notes.txt", "not a photo, by its name", False)
     ]
+
+
+@posix
+def test_what_macos_notes_beside_photos_is_no_photo(tmp_path):
+    _touch(tmp_path / "a.jpg", tmp_path / "._mine.jpg")
+    (tmp_path / "._a.jpg").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X")
+    found = find_photos([tmp_path])
+    assert [source.path.name for source in found.sources] == ["._mine.jpg", "a.jpg"]
+    assert [(one.path.name, one.failed) for one in found.ignored] == [("._a.jpg", False)]
+
+
+def test_films_and_other_files_are_said_to_be_passed_over_and_hidden_ones_are_not(tmp_path):
+    _touch(*(tmp_path / name for name in ("a.jpg", "b.MP4", "c.mp4", "README", ".DS_Store", "d.txt")))
+    (sentence,) = passed_over(find_photos([tmp_path]).ignored)
+    assert sentence.startswith("Passed over, as not photos by their names: 2 .mp4, 1 .txt, 1 without an ending.")
+    assert passed_over(find_photos([tmp_path / "a.jpg"]).ignored) == []
 
 
 def test_several_folders_keep_their_own_names(tmp_path):

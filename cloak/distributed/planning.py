@@ -12,7 +12,7 @@ from cloak.distributed.places import HIDDEN, Address, Place, is_url
 from cloak.errors import UsageError
 from cloak.names import shown
 from cloak.outcome import Outcome
-from cloak.sources import SUFFIXES, Ignored, Source, find_photos
+from cloak.sources import NOT_A_PHOTO, SUFFIXES, Ignored, Source, find_photos
 from cloak.targets import plan
 
 PHOTOS = 64
@@ -148,7 +148,7 @@ def _at(url: str, output: str, ignored: list[Ignored]) -> Iterator[tuple[str, st
         if ".." in parts or "\0" in name:
             ignored.append(Ignored(Address(address), "its name leads out of the folder", failed=True))
         elif name and PurePosixPath(name).suffix.lower() not in SUFFIXES:
-            ignored.append(Ignored(Address(address), "not a photo, by its name"))
+            ignored.append(Ignored(Address(address), NOT_A_PHOTO))
         else:
             yield name, place.url, size
 

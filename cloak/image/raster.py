@@ -57,8 +57,8 @@ def read(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Raster:
     def check(width: int, height: int) -> None:
         if width * height > max_pixels:
             raise TooLargeError(
-                f"{width} x {height} pixels are more than the limit of {max_pixels / 1e6:g} million: "
-                "raise it (max_pixels) if you trust the file"
+                f"{width} x {height} pixels are more than the limit of {max_pixels:,}: "
+                "if you trust the file, raise --max-pixels (max_pixels in Python)"
             )
 
     with _explained(), _quiet():

@@ -100,6 +100,8 @@ def _of_brands(body: bytes, known: dict[bytes, Container]) -> Container:
     for brand in brands:
         if brand in known:
             return known[brand]
+    if body[:4] == b"crx ":
+        raise UnsupportedPhotoError("a camera raw file: develop it to JPEG or TIFF first")
     raise UnsupportedPhotoError(f"a file of brand {body[:4]!r} is not supported: {READABLE}")
 
 
