@@ -99,14 +99,15 @@ class Cloaker:
             seed: of every random draw; the same seed on the same device gives the same cloaks.
 
         Raises:
-            ConfigError: one of the names is not among these.
+            ConfigError: one of the names is not among these, or the seed is not a whole number of 64 bits.
             UsageError: this machine has no such device.
         """
+        looks, search = _named("strength", Strength, strength), _named("effort", Effort, effort)
         return cls(
             ProtectConfig(
-                attack=AttackConfig.preset(_named(Strength, strength), _named(Effort, effort), seed=seed),
-                weights=_named(Profile, weights),
-                faces=_named(FacePolicy, faces),
+                attack=AttackConfig.preset(looks, search, seed=seed),
+                weights=_named("weights", Profile, weights),
+                faces=_named("faces", FacePolicy, faces),
                 device=device,
             )
         )
@@ -142,7 +143,7 @@ class Cloaker:
         """
         if isinstance(photos, torch.Tensor) and photos.ndim == 4:
             return torch.stack(self._each(list(photos))) if len(photos) else photos
-        if isinstance(photos, Sequence) and not isinstance(photos, str):
+        if isinstance(photos, Sequence) and not isinstance(photos, str | bytes | bytearray):
             return self._each(photos)
         return self._each([photos])[0]
 
@@ -272,11 +273,11 @@ class _Stoppable:
         return embeddings
 
 
-def _named(kind: type[_Kind], name: str) -> _Kind:
+def _named(what: str, kind: type[_Kind], name: str) -> _Kind:
     try:
         return kind(name)
     except ValueError:
-        raise ConfigError(f"{kind.__name__.lower()} must be one of {', '.join(kind)}, got {name!r}") from None
+        raise ConfigError(f"{what} must be one of {', '.join(kind)}, got {name!r}") from None
 
 
 def _split(batch: FaceBatch, most: int) -> Iterator[FaceBatch]:

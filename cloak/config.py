@@ -146,6 +146,8 @@ class AttackConfig:
             raise ConfigError(f"looks must not be negative, got {self.looks}")
         if not 0 < self.rate <= 10 or not 0 <= self.momentum < 1:
             raise ConfigError(f"rate must be in (0, 10], momentum in [0, 1): got {self.rate:g}, {self.momentum:g}")
+        if not hasattr(self.seed, "__index__") or not -(2**63) <= self.seed < 2**64:
+            raise ConfigError(f"seed must be a whole number of 64 bits, got {self.seed!r}: write 1")
 
     @classmethod
     def preset(

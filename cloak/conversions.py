@@ -20,6 +20,8 @@ Picture = Photo | torch.Tensor | Image.Image
 
 _MAX_BYTES = 8 * DEFAULT_MAX_PIXELS
 
+_HINTS = {np.ndarray: ": pass Image.fromarray(...), in RGB", bytes: ": pass cloak.decode(...)"}
+
 
 def to_photo(picture: Picture | str | PathLike[str]) -> Photo:
     """Make a `Photo` of a picture or of the file at a path.
@@ -38,6 +40,7 @@ def to_photo(picture: Picture | str | PathLike[str]) -> Photo:
         return decode(read(Path(picture), max_bytes=_MAX_BYTES))
     raise ShapeError(
         f"a photo is a path, a PIL image, a uint8 tensor (3, H, W) or a Photo, got {type(picture).__name__}"
+        f"{_HINTS.get(type(picture), '')}"
     )
 
 

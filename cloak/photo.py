@@ -120,4 +120,5 @@ def check_image(image: torch.Tensor, *, channels: int) -> None:
         ShapeError: it is something else.
     """
     if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != channels or 0 in image.shape:
-        raise ShapeError(f"an image must be uint8 ({channels}, H, W), got {image.dtype} {tuple(image.shape)}")
+        floats = ": multiply by 255, round, and call .to(torch.uint8)" if image.dtype.is_floating_point else ""
+        raise ShapeError(f"an image must be uint8 ({channels}, H, W), got {image.dtype} {tuple(image.shape)}{floats}")

@@ -97,9 +97,30 @@ def test_what_is_no_photo_is_refused(cloaker, wrong):
         cloaker(wrong)
 
 
+def test_what_is_nearly_a_photo_is_refused_with_what_to_do(cloaker, path):
+    for wrong, advice in (
+        (torch.zeros(3, 8, 8), "multiply by 255, round"),
+        (np.zeros((8, 8, 3), np.uint8), "Image.fromarray"),
+        (b"\xff\xd8\xff", "got bytes: pass cloak.decode"),
+    ):
+        with pytest.raises(ShapeError, match=advice):
+            cloaker(wrong)
+    with pytest.raises(TypeError, match="decode takes the content of a file, got str"):
+        decode("photo.jpg")
+    assert decode(bytearray(path.read_bytes())).width == decode(path.read_bytes()).width
+
+
+@pytest.mark.parametrize("seed", [2**64, -(2**63) - 1, "one"])
+def test_a_seed_that_no_generator_takes_is_refused_at_once(seed):
+    with pytest.raises(ConfigError, match="seed must be a whole number of 64 bits"):
+        Cloaker.from_pretrained(seed=seed)
+
+
 def test_wrong_names_are_answered_with_the_right_ones():
     with pytest.raises(ConfigError, match="strength must be one of subtle, balanced, strong, got 'invisible'"):
         Cloaker.from_pretrained(strength="invisible")
+    with pytest.raises(ConfigError, match="weights must be one of open, research, got 'all'"):
+        Cloaker.from_pretrained("all")
     with pytest.raises(UsageError, match="no such device"):
         pick_device("abacus")
     with pytest.raises(UsageError, match="this machine has no device"):

@@ -24,11 +24,14 @@ def decode(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
         the photo, with `found` from `inspect.find`.
 
     Raises:
+        TypeError: `data` is a path or something else that is no bytes.
         UnreadablePhotoError: empty, truncated, damaged, or not an image.
         UnsupportedPhotoError: animated, of many pages, high dynamic range, camera raw, or of a kind that is not read.
         TooLargeError: more than `max_pixels`; found out before pixels are decoded.
     """
-    return of_raster(read(data, max_pixels=max_pixels))
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"decode takes the content of a file, got {type(data).__name__}: pass Path(...).read_bytes()")
+    return of_raster(read(bytes(data), max_pixels=max_pixels))
 
 
 def of_raster(raster: Raster) -> Photo:
