@@ -215,7 +215,10 @@ def cohort(dataset: Dataset, split: Split, *, strangers: Sequence[Person] = ()) 
     """
     people = dataset.people
     if len(people) < 2:
-        raise DatasetError(f"{len(people)} identity is not enough: two people at least are needed to tell them apart")
+        raise DatasetError(
+            f"{'only one person' if people else 'nobody'} has a photo that can be used (readable, with a face, no "
+            "copy of another): two people at least are needed to tell them apart"
+        )
     least = split.protected + 1
     targets = _targets(strangers or people)
     people = tuple(person for person in people if person not in targets)

@@ -69,7 +69,7 @@ def test_a_folder_without_photos_is_an_error(tmp_path: Path) -> None:
 def test_one_identity_is_an_error(tmp_path: Path) -> None:
     for number in range(4):
         save(tmp_path, "alone", f"{number}.jpg", picture(number))
-    with pytest.raises(DatasetError, match="1 identity"):
+    with pytest.raises(DatasetError, match="only one person has a photo that can be used"):
         cohort(Dataset.scan(tmp_path), Split())
 
 

@@ -160,7 +160,7 @@ def test_too_little_is_an_error_that_says_what_to_add(people: Path, tmp_path: Pa
         return tmp_path / name
 
     one = only("one", "collins/00.jpg", "collins/01.jpg")
-    with pytest.raises(DatasetError, match="1 person is not enough"):
+    with pytest.raises(DatasetError, match="only one person has a photo that can be used"):
         simulate(config(one))
     single = only("single", "collins/00.jpg", "hopper/00.jpg")
     with pytest.raises(DatasetError, match="0 of 2 people have two photos or more"):

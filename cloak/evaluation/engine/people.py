@@ -41,7 +41,8 @@ def able(dataset: Dataset) -> list[Person]:
         return people
     if len(dataset.people) < 2:
         raise DatasetError(
-            f"{len(dataset.people)} person is not enough: a search needs two people at least, each with a folder"
+            f"{'only one person' if dataset.people else 'nobody'} has a photo that can be used: a search needs two "
+            "people at least, each with a folder"
         )
     raise DatasetError(
         f"{len(people)} of {len(dataset.people)} people have two photos or more: one is searched with, the others are "
