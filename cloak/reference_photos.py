@@ -64,7 +64,8 @@ def learn(folder: Path, *, detector: Detector, recogniser: Recogniser, max_pixel
             names.append(source.relative)
             crops.append(crop)
     if not crops:
-        raise UsageError(f"no photo of {shown(folder)} shows a face to go by ({'; '.join(warnings)}): add others")
+        reasons = "; ".join(_some(warnings))
+        raise UsageError(f"no photo of {shown(folder)} shows a face to go by ({reasons}): add others")
     embeddings = embed_crops(torch.cat(crops), recogniser)
     _refuse_several(folder, names, group(embeddings, recogniser.thresholds[OTHER_FAR]))
     if len(names) == 1:
@@ -97,11 +98,11 @@ def _refuse_several(folder: Path, names: Sequence[PurePath], people: Sequence[in
     others = [name for name, person in zip(names, people, strict=True) if person != most]
     raise UsageError(
         f"{shown(folder)} seems to show {len(set(people))} people, and reference photos must show one: "
-        f"take out {', '.join(_some(others))}, or crop them to the person"
+        f"take out {', '.join(_some([shown(name) for name in others]))}, or crop them to the person"
     )
 
 
-def _some(names: Sequence[PurePath]) -> Iterator[str]:
-    yield from (shown(name) for name in names[:_LISTED])
+def _some(names: Sequence[str]) -> Iterator[str]:
+    yield from names[:_LISTED]
     if len(names) > _LISTED:
         yield f"and {len(names) - _LISTED} more"

@@ -162,3 +162,7 @@ def test_a_folder_without_faces_is_refused(recogniser, detector, paint, tmp_path
     paint(tmp_path / "me" / "nobody.png", width=200, height=200)
     with pytest.raises(UsageError, match="no face was found"):
         learn(tmp_path / "me", detector=detector, recogniser=recogniser)
+    for number in range(6):
+        paint(tmp_path / "me" / f"{number}.png", width=200, height=200)
+    with pytest.raises(UsageError, match=r"4\.png: no face was found, so it is not used; and 2 more\): add others"):
+        learn(tmp_path / "me", detector=detector, recogniser=recogniser)
