@@ -219,3 +219,38 @@ def test_a_link_that_cannot_be_read_back_is_deleted_with_its_photo() -> None:
         with pytest.raises(TransientError):
             case.destination.put(item(), Wish(audience=Audience.LINK))
         assert (case.fake.links, case.fake.assets) == ({}, {})
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_photo_does_not_follow_a_redirect_to_another_server(status: int) -> None:
+    elsewhere = MastodonFake()
+    with elsewhere.running() as there:
+        for case in mastodon():
+            to = Answer(status, {}, {"Location": f"{there}/api/v2/media"})
+            case.fake.fail("POST", "/api/v2/media", to)
+            with pytest.raises(UploadError, match=rf"answered {status}, to '{there}/.*: use that address"):
+                case.destination.put(item(), Wish())
+            case.fake.fail("GET", "/api/v1/accounts", to)
+            with pytest.raises(UploadError, match=str(status)):
+                case.destination.check(Wish())
+            assert case.there() == (0, 0)
+    assert elsewhere.requests == []
+
+
+def test_the_end_of_a_limit_is_no_reason_to_wait_where_it_is_not_reached() -> None:
+    for case in mastodon():
+        reset = (datetime.now(UTC) + timedelta(minutes=29)).isoformat()
+        limits = {"X-RateLimit-Limit": "30", "X-RateLimit-Remaining": "29", "X-RateLimit-Reset": reset}
+        case.fake.fail("POST", "/api/v2/media", Answer(500, {"error": "oops"}, limits))
+        with pytest.raises(TransientError) as caught:
+            case.destination.put(item(), Wish())
+        assert caught.value.after is None
+
+
+def test_the_end_of_a_limit_may_be_in_seconds_since_1970_as_gotosocial_has_it() -> None:
+    for case in mastodon():
+        reset = str(int((datetime.now(UTC) + timedelta(seconds=40)).timestamp()))
+        case.fake.fail("POST", "/api/v2/media", Answer(429, {"error": "slow"}, {"X-RateLimit-Reset": reset}))
+        with pytest.raises(TransientError) as caught:
+            case.destination.put(item(), Wish())
+        assert 35 < (caught.value.after or 0) <= 40

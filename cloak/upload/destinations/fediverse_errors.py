@@ -32,8 +32,18 @@ class _Counting(requests.adapters.HTTPAdapter):  # type: ignore[misc]  # untyped
         return super().send(request, *given, **named)
 
 
+class _Redirected(Exception):  # noqa: N818 -- an answer
+    """The server answered with another address."""
+
+    def __init__(self, status: int, address: str) -> None:
+        super().__init__(status, address)
+        self.status, self.address = status, address
+
+
 class Session:
-    """Connections that remember how long the last answer said to wait; Mastodon.py does not tell.
+    """Connections that follow no redirect, which could take a photo to another server, or in the clear.
+
+    They remember how long the last answer said to wait; Mastodon.py does not tell.
 
     Attributes:
         http: the connections.
@@ -59,8 +69,12 @@ class Session:
             self._counting.told = None
 
     def _remember(self, response: requests.Response, *_: object, **__: object) -> None:
+        if response.is_redirect:
+            raise _Redirected(response.status_code, response.headers["Location"])
         said = seconds(response.headers.get("Retry-After"))
-        self.after = _reset(response.headers.get("X-RateLimit-Reset")) if said is None else said
+        if said is None and response.status_code == 429:  # others carry it, too, and do not ask to wait
+            said = _reset(response.headers.get("X-RateLimit-Reset"))
+        self.after = said
 
 
 @contextmanager
@@ -81,12 +95,16 @@ def translated(doing: str, session: Session) -> Iterator[None]:
         raise _answer(error, doing, session.after) from error
     except (MastodonIllegalArgumentError, MastodonError) as error:
         raise TransferError(f"cannot {doing}: {error}") from error
-    except (KeyError, TypeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise TransferError(f"cannot {doing}: the answer is not like Mastodon's: is that its address?") from error
 
 
 def _unreachable(error: MastodonNetworkError, doing: str) -> CloakError:
     cause = error.__context__
+    if isinstance(cause, _Redirected):
+        return UploadError(
+            f"cannot {doing}: the server answered {cause.status}, to {cause.address!r}: use that address if it is right"
+        )
     if isinstance(cause, requests.exceptions.SSLError):
         return tls_failed(f"cannot {doing}", str(cause))
     if isinstance(cause, requests.exceptions.ProxyError | requests.exceptions.ConnectTimeout) or _refused(cause):
@@ -127,8 +145,10 @@ def _parts(error: MastodonAPIError) -> tuple[int, str]:
 
 
 def _reset(time: str | None) -> float | None:
-    """How long to wait by Mastodon's own header, a time in ISO 8601."""
+    """How long to wait by Mastodon's own header, a time in ISO 8601; GoToSocial has seconds since 1970 there."""
     try:
+        if time and time.isascii() and time.isdigit():
+            return max(0.0, int(time) - datetime.now(UTC).timestamp())
         return max(0.0, (datetime.fromisoformat(time) - datetime.now(UTC)).total_seconds()) if time else None
     except (ValueError, TypeError):  # no date, or one without a time zone
         return None
