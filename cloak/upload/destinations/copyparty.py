@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _PATIENCE = 5.0
 """Seconds until the server knows of a file that it took."""
 
+_NONE = frozenset(range(300, 600)) - {408, 423, 425, 429, 502, 503, 504}
+"""Answers of servers that show no folders to browsers, which sabre/dav says by 501, and others by a redirect."""
+
 
 def lifetime(http: "Http", folder: str) -> int:
     """Return after how many seconds the server deletes what a folder holds; 0 for never, and for other servers.
@@ -61,7 +64,7 @@ def expires(http: "Http", file: str, seconds: int) -> datetime | None:
 
 def _listing(http: "Http", address: str) -> dict[str, Any] | None:
     """Ask for a listing; None if there is no such folder, {} if the server has no listings."""
-    answer = http.call("GET", address, "ask for the expiry", accept=range(400, 500))
+    answer = http.call("GET", address, "ask for the expiry", accept=_NONE)
     if answer.status_code == 404:
         return None
     if not answer.is_success or "json" not in answer.headers.get("Content-Type", ""):

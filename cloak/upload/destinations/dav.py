@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import quote, unquote, urlsplit
 from xml.etree import ElementTree
 
-from cloak.errors import TransferError, UploadError
+from cloak.errors import CredentialsError, TransferError, UploadError
 from cloak.upload.counting import Resent
 from cloak.upload.credentials import Secret
 from cloak.upload.destinations.http import Http, escaped, link
@@ -16,6 +16,10 @@ from cloak.upload.destinations.sign_in import SignIn
 
 _WHAT = b"""<?xml version="1.0"?><propfind xmlns="DAV:"><prop><resourcetype/></prop></propfind>"""
 _SIZE = b"""<?xml version="1.0"?><propfind xmlns="DAV:"><prop><getcontentlength/></prop></propfind>"""
+
+_GONE = frozenset({404, 410})
+_NO_HEAD = frozenset({403, 405, 501})
+"""Answers of servers that do not want to be asked by HEAD: PROPFIND tells then."""
 
 
 class Dav:
@@ -51,9 +55,15 @@ class Dav:
         Raises:
             UploadError: the folder that it is to be in does not exist.
         """
-        # 405: there is something of that name (RFC 4918, 9.3.1); some servers redirect to the name with a slash then
-        answer = self.http.call("MKCOL", self._folder(folder), "make a folder", accept={301, 405, 409})
-        if answer.status_code == 409:
+        # 405: there is something of that name (RFC 4918, 9.3.1); some servers redirect to the name with a slash then,
+        # others say 403 or 409
+        try:
+            answer = self.http.call("MKCOL", self._folder(folder), "make a folder", accept={301, 405, 409})
+        except CredentialsError:
+            if not self.there(folder):
+                raise
+            return
+        if answer.status_code == 409 and not self.there(folder):
             raise UploadError(f"cannot make the folder {self.address(folder)}: the one that it is in does not exist")
 
     def put(
@@ -80,11 +90,15 @@ class Dav:
         """Return how many bytes a file has; None if there is none, -1 where the server does not tell."""
         # not compressed: Content-Length is to be that of the file
         headers = {"Accept-Encoding": "identity"}
-        answer = self.http.call("HEAD", self.address(path), "look at a photo", accept={404, 410}, headers=headers)
-        if not answer.is_success:
+        accept = _GONE | _NO_HEAD
+        answer = self.http.call("HEAD", self.address(path), "look at a photo", accept=accept, headers=headers)
+        if answer.status_code in _GONE:
             return None
         said = answer.headers.get("Content-Length", "")
-        return int(said) if said.isdecimal() else self._listed_size(path)
+        if answer.is_success and said.isdecimal():
+            return int(said)
+        listed = self._listed_size(path)
+        return -1 if listed is None and answer.is_success else listed
 
     def status_for_all(self, path: str) -> int:
         """Return the status that somebody without an account gets for a file.
@@ -97,12 +111,18 @@ class Dav:
         answer = self._nobody.call("GET", self.address(path), "ask who sees a photo", accept=accept, headers=headers)
         return answer.status_code
 
-    def there(self) -> bool:
-        """Whether there is the folder."""
+    def there(self, folder: str = "") -> bool:
+        """Whether there is the folder, or one in it.
+
+        Raises:
+            UploadError: what answers is something else, such as the page of a hotel.
+        """
         headers = {"Depth": "0", "Content-Type": "application/xml"}
         answer = self.http.call(
-            "PROPFIND", self._folder(""), "look into the folder", accept={404, 410}, content=_WHAT, headers=headers
+            "PROPFIND", self._folder(folder), "look into the folder", accept=_GONE, content=_WHAT, headers=headers
         )
+        if answer.is_success and answer.status_code != 207 and b"multistatus" not in answer.content:
+            raise UploadError(f"{self._folder(folder)} does not speak WebDAV: check the address and the network")
         return answer.is_success
 
     def names(self, address: str, *, folders: bool = False) -> list[str]:
@@ -116,9 +136,7 @@ class Dav:
             TransferError: the answer is not understood.
         """
         headers = {"Depth": "1", "Content-Type": "application/xml"}
-        answer = self.http.call(
-            "PROPFIND", address, "look into a folder", accept={404, 410}, content=_WHAT, headers=headers
-        )
+        answer = self.http.call("PROPFIND", address, "look into a folder", accept=_GONE, content=_WHAT, headers=headers)
         if not answer.is_success:
             return []
         if b"<!DOCTYPE" in answer.content:  # WebDAV has none, and entities can be made to fill the memory
@@ -141,16 +159,18 @@ class Dav:
         Raises:
             TransferError: it is still there.
         """
-        self.http.call("DELETE", self.address(path), "delete a photo", accept={404, 410})
+        self.http.call("DELETE", self.address(path), "delete a photo", accept=_GONE)
         if self.size(path) is not None:
             raise TransferError(f"{self.address(path)} is still there after it was deleted")
 
-    def _listed_size(self, path: str) -> int:
-        """Return how many bytes a file has by its properties; -1 where the server does not tell."""
+    def _listed_size(self, path: str) -> int | None:
+        """Return how many bytes a file has by its properties; None if there is none, -1 where nobody tells."""
         headers = {"Depth": "0", "Content-Type": "application/xml"}
         answer = self.http.call(
             "PROPFIND", self.address(path), "look at a photo", accept={404, 405, 410}, content=_SIZE, headers=headers
         )
+        if answer.status_code in _GONE:
+            return None
         said = re.search(rb"getcontentlength[^<>]*>\s*(\d+)\s*<", answer.content)
         return int(said[1]) if answer.is_success and said else -1
 
