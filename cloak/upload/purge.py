@@ -1,9 +1,19 @@
 """Delete what is due, and clean up after uploads that were interrupted."""
 
+import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from cloak.errors import ConfigError, MissingExtraError, PhotoError, UnreachableError, UploadError, UsageError
+from cloak.errors import (
+    ConfigError,
+    MissingExtraError,
+    PhotoError,
+    UnreachableError,
+    UntrustedError,
+    UploadError,
+    UsageError,
+)
 from cloak.upload.backoff import Backoff
 from cloak.upload.cleaning import clean
 from cloak.upload.destination import Destination
@@ -11,6 +21,9 @@ from cloak.upload.ledger import Entry, Ledger, State
 
 PATIENCE = Backoff(attempts=3, first=1.0, most=10.0, patience=30.0)
 """`purge` comes again."""
+
+GIVE_UP = 3
+"""Refusals in a row, after which a destination is asked no more: one may concern an upload alone, such as a lock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +53,9 @@ def purge(
 ) -> Iterator[Purged]:
     """Delete uploads; those that another process is at are left to it, without a word.
 
-    What cannot be deleted stays due. A destination that cannot be used or reached at all is asked once.
+    What cannot be deleted stays due. A destination that cannot be opened or reached at all is asked once, and one that
+    refuses is left alone after `GIVE_UP` refusals in a row. What could not be deleted the last time comes last, in any
+    order, so that it never keeps the others from being deleted.
 
     Args:
         entries: see `Ledger.due`.
@@ -55,8 +70,9 @@ def purge(
     """
     open_ones: dict[str, Destination] = {}
     closed: dict[str, str] = {}
+    refusals: Counter[str] = Counter()
     try:
-        for entry in entries:
+        for entry in _fair(entries):
             if not ledger.claim(entry, run):
                 continue
             if entry.destination in closed:
@@ -65,9 +81,14 @@ def purge(
             try:
                 if entry.destination not in open_ones:
                     open_ones[entry.destination] = open_destination(entry.destination)
-                yield _delete(open_ones[entry.destination], ledger, entry, backoff)
+                purged = _delete(open_ones[entry.destination], ledger, entry, backoff)
+                refusals[entry.destination] = 0
+                yield purged
             except (UploadError, ConfigError, MissingExtraError, UsageError, UnreachableError) as error:
-                closed[entry.destination] = str(error)
+                refusals[entry.destination] += 1
+                hopeless = not isinstance(error, UploadError) or isinstance(error, UntrustedError)
+                if hopeless or entry.destination not in open_ones or refusals[entry.destination] == GIVE_UP:
+                    closed[entry.destination] = str(error)
                 yield _failed(ledger, entry, str(error))
             except PhotoError as error:
                 yield _failed(ledger, entry, str(error))
@@ -98,12 +119,30 @@ def _delete(destination: Destination, ledger: Ledger, entry: Entry, backoff: Bac
     if handle is None:
         state = backoff.call(lambda: clean(destination, ledger, entry.id, name, since=entry.started)) if name else None
         return Purged(entry=entry, state=state)
-    by_itself = entry.server_expires is not None and backoff.call(lambda: destination.look(handle)) is None
+    by_itself = entry.server_expires is not None and _gone(destination, handle, backoff)
     if not by_itself:
         backoff.call(lambda: destination.delete(handle))
     state = State.EXPIRED if by_itself else State.DELETED
     ledger.end(entry.id, state)
     return Purged(entry=entry, state=state)
+
+
+def _gone(destination: Destination, handle: str, backoff: Backoff) -> bool:
+    """Whether the server ended an upload by itself; not where it does not tell, which is no reason to leave it up."""
+    try:
+        return backoff.call(lambda: destination.look(handle)) is None
+    except UnreachableError:
+        raise
+    except (PhotoError, UploadError):
+        return False
+
+
+def _fair(entries: Iterable[Entry]) -> list[Entry]:
+    """Return entries with those last that failed before, in an order by chance."""
+    ordered = list(entries)
+    failed = [entry for entry in ordered if entry.problem]
+    random.shuffle(failed)
+    return [*(entry for entry in ordered if not entry.problem), *failed]
 
 
 def _failed(ledger: Ledger, entry: Entry, problem: str) -> Purged:
