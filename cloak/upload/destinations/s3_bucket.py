@@ -49,6 +49,7 @@ class Bucket:
 
     def __init__(self, name: str, access: Access) -> None:
         self.name = name
+        self._plain = False
         with translated(f"use bucket {name}"):
             session = boto3.Session(
                 *(access.keys or (None, None)), region_name=access.region, profile_name=access.profile
@@ -86,14 +87,14 @@ class Bucket:
         """
         sha256 = base64.b64encode(hashlib.sha256(data).digest()).decode()
         with translated(f"upload to bucket {self.name}"), self._counted(told):
-            self._client.put_object(
-                Bucket=self.name,
+            self._checked(
+                self._client.put_object,
+                {"ChecksumSHA256": sha256},
                 Key=key,
                 Body=data,
                 ContentType=kind,
                 CacheControl="private, no-store",
                 ContentMD5=base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode(),
-                ChecksumSHA256=sha256,
             )
         with underway():
             there = self.head(key)
@@ -121,12 +122,22 @@ class Bucket:
         """Return what the server says of an object; None if there is none."""
         with translated(f"look into bucket {self.name}"):
             try:
-                found: dict[str, Any] = self._client.head_object(Bucket=self.name, Key=key, ChecksumMode="ENABLED")
+                return self._checked(self._client.head_object, {"ChecksumMode": "ENABLED"}, Key=key)
             except ClientError as error:
                 if status(error) == 404:
                     return None
                 raise
-        return found
+
+    def _checked(self, call: Callable[..., dict[str, Any]], checksum: dict[str, str], **fields: Any) -> dict[str, Any]:  # noqa: ANN401 -- boto3's
+        """Make a call with a checksum of a kind that older servers refuse; never again with one if this one does."""
+        if not self._plain:
+            try:
+                return call(Bucket=self.name, **fields, **checksum)
+            except ClientError as error:
+                if code(error) not in UNSUPPORTED:
+                    raise
+                self._plain = True
+        return call(Bucket=self.name, **fields)
 
     def audience(self, key: str) -> Audience:
         """Ask for an object as somebody without an account, and say whether they get it.
@@ -164,11 +175,15 @@ class Bucket:
 
     def folders(self, prefix: str) -> list[str]:
         """Return the prefixes one level below a prefix."""
+        where = {"Bucket": self.name, "Prefix": prefix, "Delimiter": "/"}
         with translated(f"look into bucket {self.name}"):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.name, Prefix=prefix, Delimiter="/"
-            )
-            return [folder["Prefix"] for page in pages for folder in page.get("CommonPrefixes", ())]
+            try:
+                pages = list(self._client.get_paginator("list_objects_v2").paginate(**where))
+            except ClientError as error:
+                if code(error) not in UNSUPPORTED:
+                    raise
+                pages = list(self._client.get_paginator("list_objects").paginate(**where))
+        return [folder["Prefix"] for page in pages for folder in page.get("CommonPrefixes", ())]
 
     def versions(self, key: str) -> list[str] | None:
         """Return the versions of an object, markers of deletion among them; None where the server has no such call."""
@@ -251,7 +266,7 @@ class Bucket:
             except ClientError as error:
                 if code(error) == "NoSuchBucket":
                     raise
-                if code(error) in UNSUPPORTED | DENIED or status(error) in {400, 501}:
+                if code(error) in UNSUPPORTED | DENIED or status(error) in {400, 405, 501}:
                     return None
                 if status(error) == 404:
                     return {}
@@ -262,7 +277,8 @@ class Bucket:
             try:
                 pages = list(self._client.get_paginator(operation).paginate(Bucket=self.name, Prefix=key))
             except ClientError as error:
-                if code(error) in UNSUPPORTED | DENIED or status(error) == 501:
+                unknown = status(error) in {404, 405, 501} and code(error) != "NoSuchBucket"
+                if code(error) in UNSUPPORTED | DENIED or unknown:
                     return None
                 raise
         return [entry[name] for page in pages for kind in kinds for entry in page.get(kind, ()) if entry["Key"] == key]

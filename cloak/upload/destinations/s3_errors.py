@@ -15,10 +15,22 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NetworkError
 
 from cloak.errors import CloakError, CredentialsError, TransferError, TransientError, UploadError
-from cloak.upload.destinations.http import no_connection, tls_failed
+from cloak.upload.destinations.http import no_connection, seconds, tls_failed
 
-UNSUPPORTED = frozenset({"NotImplemented", "MethodNotAllowed", "XNotImplemented"})
-"""Codes of servers that lack a call."""
+UNSUPPORTED = frozenset(
+    {
+        "InvalidArgument",
+        "InvalidRequest",
+        "MalformedXML",
+        "MethodNotAllowed",
+        "NotImplemented",
+        "XNotImplemented",
+        "400",
+        "405",
+        "501",
+    }
+)
+"""Codes of servers that lack a call, or a header; a number is the status of an answer without a body."""
 
 DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "Forbidden", "403"})
 """Codes of servers that do not let us make a call."""
@@ -100,6 +112,5 @@ def _answer(error: ClientError, doing: str) -> CloakError:
 
 
 def _after(error: ClientError) -> float | None:
-    """Seconds to wait, where the server says so; dates, which S3 does not send, are not read."""
-    said = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("retry-after", "")
-    return float(said) if said.isdigit() else None
+    """Seconds to wait, where the server says so."""
+    return seconds(error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("retry-after"))
