@@ -108,13 +108,15 @@ class Ledger:
         self, *, destination: str, name: str, sha256: str, size: int, run: str, expires: datetime | None, note: str = ""
     ) -> str:
         """Note an upload before its first byte leaves, and return its id."""
-        identity = secrets.token_hex(4)
-        self._execute(
-            "INSERT INTO uploads (id, destination, state, started, name, sha256, size, expires, note, claim) "
-            "VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?)",
-            (identity, destination, _now(), name, sha256, size, _seconds(expires), note, run),
-        )
-        return identity
+        while True:  # ids are short, and what is gone keeps its own
+            identity = secrets.token_hex(4)
+            noted = self._execute(
+                "INSERT INTO uploads (id, destination, state, started, name, sha256, size, expires, note, claim) "
+                "VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                (identity, destination, _now(), name, sha256, size, _seconds(expires), note, run),
+            )
+            if noted:
+                return identity
 
     def place(self, identity: str, placed: Placed) -> None:
         """Note that an upload is there; its link and password are left out."""

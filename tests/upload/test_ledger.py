@@ -196,3 +196,11 @@ def test_a_run_that_was_killed_is_told_from_one_that_lives_and_its_photos_are_re
     assert not runs.lives(name)
     runs.sweep()
     assert list(places.spool().iterdir()) == []
+
+
+def test_an_id_that_is_taken_is_not_called_damage(monkeypatch):
+    drawn = iter(["aaaaaaaa", "aaaaaaaa", "bbbbbbbb"])
+    monkeypatch.setattr("cloak.upload.ledger.secrets.token_hex", lambda _: next(drawn))
+    with Ledger.open() as ledger:
+        assert [begin(ledger), begin(ledger)] == ["aaaaaaaa", "bbbbbbbb"]
+        assert len(ledger.entries()) == 2
