@@ -17,6 +17,19 @@ class Secret:
         """Return the secret itself: for the call that sends it, and for nothing else."""
         return self._value
 
+    def token(self, name: str) -> str:
+        """Return it where it has to be a word that a header of HTTP can hold, as tokens and keys are.
+
+        Args:
+            name: what it is: "API key".
+
+        Raises:
+            CredentialsError: it cannot be one.
+        """
+        if not self._value.isascii() or not self._value.isprintable() or " " in self._value:
+            raise CredentialsError(f"what is set as {name} cannot be one, it holds other characters: copy it once more")
+        return self._value
+
     def __str__(self) -> str:
         return "(secret)"
 
@@ -34,8 +47,12 @@ class Credentials:
     keyring: Callable[[str], str | None] = field(default=lambda _: None, repr=False)
 
     def get(self, name: str) -> Secret | None:
-        """Return a secret, or None: of the environment (`variable`) before that of the keyring."""
+        """Return a secret, or None: of the environment (`variable`) before that of the keyring.
+
+        The end of a line is no part of it, as it comes along from files.
+        """
         found = os.environ.get(self.variable(name)) or self.keyring(f"{self.destination}.{name}")
+        found = (found or "").rstrip("\r\n")
         return Secret(found) if found else None
 
     def need(self, name: str) -> Secret:

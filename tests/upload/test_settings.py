@@ -7,7 +7,9 @@ import pytest
 
 from cloak.errors import ConfigError, CredentialsError, UsageError
 from cloak.upload import keyring_secrets, places, settings
+from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience
+from cloak.upload.destinations import load
 from cloak.upload.expiry import expiry
 from cloak.upload.names import folder_name
 from cloak.upload.settings import Place
@@ -124,3 +126,28 @@ def test_a_keyring_that_is_a_plain_file_gets_nothing(ring):
     with pytest.raises(CredentialsError, match="no keyring"):
         keyring_secrets.put("nas.password", "x")
     assert kept.kept == {}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_end_of_a_line_is_no_part_of_a_secret(monkeypatch, end):
+    monkeypatch.setenv("CLOAK_NAS_PASSWORD", f" p4ss w\u00f6rd {end}")
+    assert Place(name="nas", kind="webdav").credentials.need("password").reveal() == " p4ss w\u00f6rd "
+
+
+@pytest.mark.parametrize(("kind", "setting"), [("immich", "api-key"), ("mastodon", "access-token")])
+@pytest.mark.parametrize("value", ["k\u00e9y", "a\x00b", "two words", "a\nb", "\u20ac"])
+def test_what_cannot_be_a_token_is_said_and_not_shown(monkeypatch, kind, setting, value):
+    held = Credentials("d", {f"d.{setting}": value}.get)
+    with pytest.raises(CredentialsError, match=f"{setting.split('-')[1]} cannot be one") as raised:
+        load(kind).open({"server": "https://example.org"}, held)
+    assert value not in str(raised.value)
+
+
+@pytest.mark.parametrize("host", ["exa mple.org", "-a..b", "h:99999", "h:abc", "ex\nample.org", "xn--.org", "a" * 300])
+@pytest.mark.parametrize(
+    ("kind", "setting"), [("webdav", "url"), ("immich", "server"), ("mastodon", "server"), ("s3", "endpoint")]
+)
+def test_an_address_that_nothing_can_be_at_is_refused(kind, setting, host):
+    settings = {setting: f"https://{host}/x", "user": "me", "bucket": "photos"}
+    with pytest.raises(ConfigError, match="address"):
+        load(kind).open(settings, Credentials("d", lambda _: "x"))

@@ -31,7 +31,7 @@ class Account:
         self._server, self._token = server, token
         self._session = Session()
         self._client = mastodon.Mastodon(
-            access_token=token.reveal(),
+            access_token=token.token("access token"),
             api_base_url=server,
             ratelimit_method="throw",  # whoever uploads waits and tries again
             request_timeout=60,

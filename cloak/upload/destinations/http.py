@@ -37,13 +37,15 @@ def base(address: str) -> str:
     try:
         parts = urlsplit(address)
         host, named = parts.hostname or "", parts.username or parts.password
-    except ValueError as error:
+        known = parts.port != 0 and host.encode("idna") and httpx.URL(address).host
+    except (ValueError, httpx.InvalidURL) as error:
         raise ConfigError(f"{address!r} is no address: write https://example.org/folder") from error
     if named:
         raise ConfigError(
             "the address of a server must not hold a user or a password: they are asked for by themselves"
         )
-    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
+    strange = not known or any(letter.isspace() for letter in parts.netloc)
+    if parts.scheme not in {"http", "https"} or strange or parts.query or parts.fragment:
         raise ConfigError(f"the address of a server is like https://example.org/folder, got {address!r}")
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigError(f"{address!r} would send photos and the password unencrypted: write https://")

@@ -30,7 +30,7 @@ class Server:
 
     def __init__(self, address: str, key: Secret) -> None:
         self.address = address
-        headers = {"x-api-key": key.reveal(), "Accept": "application/json"}
+        headers = {"x-api-key": key.token("API key"), "Accept": "application/json"}
         self._http = Http(address, words=_words, headers=headers)
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from cloak.errors import AudienceError, TransferError, TransientError
+from cloak.errors import AudienceError, ConfigError, TransferError, TransientError
 from cloak.upload.counting import Counted
 from cloak.upload.destination import Audience
 from cloak.upload.destinations import anonymous, s3_links
@@ -54,8 +54,11 @@ class Bucket:
             session = boto3.Session(
                 *(access.keys or (None, None)), region_name=access.region, profile_name=access.profile
             )
-            self._client = self._connect(session, access)
-            self._anonymous = self._connect(session, access, signature_version=UNSIGNED)
+            try:
+                self._client = self._connect(session, access)
+                self._anonymous = self._connect(session, access, signature_version=UNSIGNED)
+            except ValueError as error:
+                raise ConfigError(f"the address {access.endpoint!r} is none that S3 can be at: {error}") from error
 
     @staticmethod
     def _connect(session: boto3.Session, access: Access, *, signature_version: object = "s3v4") -> BaseClient:
