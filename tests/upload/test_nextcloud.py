@@ -245,3 +245,31 @@ def test_what_the_server_says_is_passed_on(destination, server):
 def test_a_folder_has_a_name(folder):
     with pytest.raises(ConfigError, match="a folder of Nextcloud is like"), opened("https://example.org", folder):
         pass
+
+
+@pytest.mark.parametrize("code", [403, 404, 997])
+def test_a_refusal_with_status_200_is_one(destination, server, code):
+    """A proxy that replaces answers to errors, or the first version of OCS behind the address of the second."""
+    destination.check(LINK)
+    refused = {"ocs": {"meta": {"status": "failure", "statuscode": code, "message": "no links here"}, "data": []}}
+    server.fail("POST", SHARES, Answer(200, refused))
+    with pytest.raises(TransferError, match="no links here|not understood"):
+        destination.put(item(), LINK)
+    assert not server.shares
+    assert not list(server.trash.iterdir())
+
+
+def test_a_link_that_is_gone_when_it_is_looked_at_is_said_to_be(destination, server):
+    destination.check(LINK)
+    nothing = {"ocs": {"meta": {"status": "ok", "statuscode": 200, "message": "OK"}, "data": []}}
+    server.fail("GET", f"{SHARES}/", Answer(200, nothing))
+    with pytest.raises(TransferError, match="was made, and is gone again"):
+        destination.put(item(), LINK)
+
+
+@pytest.mark.parametrize("data", ["no list", {"a": 1}, 5])
+def test_shares_that_are_no_list_are_not_taken_for_none(destination, server, data):
+    destination.check(Wish())
+    server.fail("GET", SHARES, Answer(200, {"ocs": {"meta": {"statuscode": 200}, "data": data}}))
+    with pytest.raises(TransferError, match="not understood"):
+        destination.put(item(), Wish())

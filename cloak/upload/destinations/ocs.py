@@ -19,6 +19,9 @@ from cloak.upload.destinations.http import Http, unreachable
 LINK = 3
 """The type of a share that is a link."""
 
+_WELL = frozenset({100, 200})
+"""What answers say where all is well, in either version of OCS; some proxies make 200 of every status of HTTP."""
+
 READ = 1
 RESHARE = 16
 """Permissions. Nextcloud adds the second to the first where links may be added to other clouds."""
@@ -52,7 +55,9 @@ class Cloud:
             path: from the user's own folder, with a slash before it.
         """
         answer = self._http.call("GET", self._shares, "list shares", accept={404}, params={"path": path})
-        found: list[Mapping[str, Any]] = [] if answer.status_code == 404 else _data(answer)
+        found = _data(answer) or []
+        if not isinstance(found, list):
+            raise TransferError("cannot list shares: the server's answer is not understood")
         return found
 
     def share(self, path: str, password: str, ends: date | None) -> str:
@@ -69,14 +74,17 @@ class Cloud:
         fields = {"path": path, "shareType": str(LINK), "permissions": str(READ), "password": password}
         if ends:
             fields["expireDate"] = ends.isoformat()
-        return str(_data(self._http.call("POST", self._shares, "make a link", data=fields))["id"])
+        made = _data(self._http.call("POST", self._shares, "make a link", data=fields))
+        if not isinstance(made, dict) or "id" not in made:
+            raise TransferError("cannot make a link: the server's answer is not understood")
+        return str(made["id"])
 
     def link(self, number: str) -> Mapping[str, Any] | None:
         """Return what the server says of a share; None if there is none."""
         answer = self._http.call("GET", f"{self._shares}/{quote(number, safe='')}", "look at a link", accept={404})
-        if answer.status_code == 404:
-            return None
         found = _data(answer)
+        if not found:
+            return None
         found = found[0] if isinstance(found, list) else found  # a list of one, in most versions
         if not isinstance(found, dict):
             raise TransferError("cannot look at a link: the server's answer is not understood")
@@ -105,10 +113,19 @@ def opened(link: str, data: bytes) -> bool:
 
 
 def _data(answer: httpx.Response) -> Any:  # noqa: ANN401 -- depends on the call
+    """Return what an answer holds; None where there is no such thing."""
+    if answer.status_code == 404:
+        return None
     try:
-        return answer.json()["ocs"]["data"]
-    except (ValueError, KeyError, TypeError) as error:
+        told = answer.json()["ocs"]
+        code, data = int(told.get("meta", {}).get("statuscode", 200)), told["data"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TransferError("the server's answer is not that of Nextcloud: check the address") from error
+    if code == 404:
+        return None
+    if code not in _WELL:
+        raise TransferError(f"Nextcloud refused: {code} ({_words(answer)})")
+    return data
 
 
 def _words(answer: httpx.Response) -> str:
