@@ -58,6 +58,7 @@ def show(identity: str, *, as_json: bool) -> None:
 
     from cloak.cli.upload_words import WHO, stamp, told  # noqa: PLC0415
     from cloak.names import shown  # noqa: PLC0415
+    from cloak.upload.errors import understood  # noqa: PLC0415
     from cloak.upload.ledger import Ledger, State  # noqa: PLC0415
     from cloak.upload.settings import open_destination  # noqa: PLC0415
 
@@ -67,7 +68,8 @@ def show(identity: str, *, as_json: bool) -> None:
     there = None
     if entry.state is State.PLACED and entry.handle:
         with closing(open_destination(entry.destination)) as destination:
-            there = destination.look(entry.handle)
+            with understood(shown(entry.destination)):
+                there = destination.look(entry.handle)
         document["now"] = there and {"audience": str(there.audience), "server_expires": stamp(there.expires)}
     if as_json:
         click.echo(json.dumps(document, indent=2))

@@ -10,7 +10,7 @@ from cloak.files import read
 from cloak.upload.backoff import Backoff
 from cloak.upload.cleaning import clean
 from cloak.upload.destination import Cleared, Destination, Item, Placed, Wish, clear
-from cloak.upload.errors import underway
+from cloak.upload.errors import understood, underway
 from cloak.upload.ledger import Entry, Ledger, State
 from cloak.upload.names import random_name
 from cloak.upload.outage import Outage
@@ -84,7 +84,8 @@ class Delivery:
 
         def put() -> Placed:
             try:
-                return self.destination.put(item, self.wish)
+                with understood(self.place):
+                    return self.destination.put(item, self.wish)
             except UnreachableError:
                 raise
             except TransientError:
@@ -119,7 +120,9 @@ class Delivery:
     def _undo(self, identity: str, name: str, cut: datetime | None) -> str:
         """Delete what a failed upload may have left; return what to say if that is not all."""
         try:
-            if clean(self.destination, self.ledger, identity, name, since=cut) is State.PENDING:
+            with understood(self.place):
+                left = clean(self.destination, self.ledger, identity, name, since=cut)
+            if left is State.PENDING:
                 return f"nothing of it is there so far: `cloak uploads purge` looks again, and deletes it ({identity})"
         except (PhotoError, UploadError) as error:
             self.ledger.fail(identity, str(error))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cloak.errors import TransferError, TransientError, UnreachableError
+from cloak.errors import CloakError, TransferError, TransientError, UnreachableError
 
 
 @contextmanager
@@ -17,6 +17,27 @@ def underway() -> Iterator[None]:
         yield
     except UnreachableError as error:
         raise TransientError(str(error)) from error
+
+
+@contextmanager
+def understood(who: str) -> Iterator[None]:
+    """Take what a destination stumbles over for an answer that makes no sense: that ends one photo, and not the run.
+
+    Args:
+        who: gave the answer: the user's name of the destination.
+
+    Raises:
+        TransferError: in place of an error that nobody expected. It does not show that one, which may hold anything.
+    """
+    try:
+        yield
+    except CloakError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise TransferError(
+            f"{who} gave an answer that makes no sense here ({type(error).__name__}): check its address, and whether "
+            "the server is of a version that is known here"
+        ) from error
 
 
 def size_untold(who: str, what: str) -> TransferError:

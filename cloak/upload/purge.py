@@ -17,6 +17,7 @@ from cloak.errors import (
 from cloak.upload.backoff import Backoff
 from cloak.upload.cleaning import clean
 from cloak.upload.destination import Destination
+from cloak.upload.errors import understood
 from cloak.upload.ledger import Entry, Ledger, State
 
 PATIENCE = Backoff(attempts=3, first=1.0, most=10.0, patience=30.0)
@@ -81,7 +82,8 @@ def purge(
             try:
                 if entry.destination not in open_ones:
                     open_ones[entry.destination] = open_destination(entry.destination)
-                purged = _delete(open_ones[entry.destination], ledger, entry, backoff)
+                with understood(entry.destination):
+                    purged = _delete(open_ones[entry.destination], ledger, entry, backoff)
                 refusals[entry.destination] = 0
                 yield purged
             except (UploadError, ConfigError, MissingExtraError, UsageError, UnreachableError) as error:
@@ -130,7 +132,8 @@ def _delete(destination: Destination, ledger: Ledger, entry: Entry, backoff: Bac
 def _gone(destination: Destination, handle: str, backoff: Backoff) -> bool:
     """Whether the server ended an upload by itself; not where it does not tell, which is no reason to leave it up."""
     try:
-        return backoff.call(lambda: destination.look(handle)) is None
+        with understood("the server"):
+            return backoff.call(lambda: destination.look(handle)) is None
     except UnreachableError:
         raise
     except (PhotoError, UploadError):

@@ -9,6 +9,7 @@ from cloak.upload import runs
 from cloak.upload.backoff import Backoff
 from cloak.upload.delivery import NOT_TRIED, Delivery
 from cloak.upload.destination import Audience, Destination, Wish
+from cloak.upload.errors import understood
 from cloak.upload.ledger import Ledger
 from cloak.upload.outage import Outage
 from cloak.upload.parcel import Parcel, Sent
@@ -34,7 +35,8 @@ def check(destination: Destination, wish: Wish, name: str, backoff: Backoff = FI
     """
     check_wish(destination, wish, name)
     try:
-        backoff.call(lambda: destination.check(wish))
+        with understood(name):
+            backoff.call(lambda: destination.check(wish))
     except TransientError as error:
         raise UploadError(f"{error}: try again later, or check the address and the network") from error
     except TransferError as error:

@@ -8,7 +8,7 @@ from datetime import datetime
 from cloak.container import Container
 from cloak.errors import CloakError, TransferError, UnreachableError
 from cloak.upload.destination import Audience, Destination, Item, Placed, Wish, clear
-from cloak.upload.errors import underway
+from cloak.upload.errors import understood, underway
 from cloak.upload.names import random_name
 from cloak.upload.send import check
 
@@ -50,9 +50,10 @@ def try_out(destination: Destination, wish: Wish, name: str) -> Tried:
         return Tried(written=False)
     item = Item(name=random_name(Container.PNG), file=clear(_noise()))
     try:
-        placed = destination.put(item, wish)
-        with underway():
-            _remove(destination, placed)
+        with understood(name):
+            placed = destination.put(item, wish)
+            with underway():
+                _remove(destination, placed)
     except UnreachableError:
         raise  # there is no picture
     except CloakError as error:
@@ -70,9 +71,10 @@ def _remove(destination: Destination, placed: Placed) -> None:
 def _clean(destination: Destination, name: str, error: CloakError) -> None:
     """Delete what a failed try left, or say where it may be."""
     try:
-        left = destination.find(name)
-        if left is not None:
-            destination.delete(left)
+        with understood("the server"):
+            left = destination.find(name)
+            if left is not None:
+                destination.delete(left)
     except CloakError as second:
         error.args = (f"{error}; the picture {name} that was to try it may still be there: {second}",)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cloak.errors import AudienceError, CredentialsError, TransientError, UsageError
+from cloak.errors import AudienceError, CredentialsError, TransientError, UploadError, UsageError
 from cloak.upload.backoff import Backoff
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Wish
@@ -202,3 +202,34 @@ def test_what_cannot_be_deleted_stays_due_and_one_bad_destination_does_not_stop_
     assert opened == ["gone", "nas"]
     assert [entry.problem for entry in ledger.due()] == ["no destination is called 'gone'"] * 2
     assert len(list(there.iterdir())) == 2
+
+
+@pytest.mark.parametrize("method", ["put", "check", "delete", "find"])
+def test_an_answer_that_a_destination_stumbles_over_ends_one_photo_and_shows_nothing(
+    parcels, destination, ledger, monkeypatch, method
+):
+    inner, left = getattr(destination, method), [1]
+
+    def stumble(*given):
+        if left.pop() if left else False:
+            raise KeyError("s3cret")
+        return inner(*given)
+
+    monkeypatch.setattr(destination, method, stumble)
+    if method == "check":
+        with pytest.raises(UploadError, match="nas gave an answer that makes no sense here") as raised:
+            check(destination, Wish(), "nas")
+        assert "s3cret" not in str(raised.value)
+    elif method == "put":
+        sent = send(parcels, destination, ledger)
+        assert [bool(one.reason) for one in sent] == [True, False, False]
+        assert "makes no sense" in sent[0].reason
+        assert "s3cret" not in sent[0].reason
+    else:
+        over = Wish(expires=datetime.now(UTC) - timedelta(seconds=5))
+        send(parcels, destination, ledger, wish=over)
+        if method == "find":
+            ledger._execute("UPDATE uploads SET handle = NULL, state = 'pending', claim = NULL", ())
+        results = list(purge(ledger.due(), ledger, lambda _: destination, run="r", close=False))
+        assert [bool(one.problem) for one in results] == [True, False, False]
+        assert len(ledger.due()) == 1
