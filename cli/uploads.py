@@ -67,9 +67,8 @@ def show(identity: str, *, as_json: bool) -> None:
     document = told(entry)
     there = None
     if entry.state is State.PLACED and entry.handle:
-        with closing(open_destination(entry.destination)) as destination:
-            with understood(shown(entry.destination)):
-                there = destination.look(entry.handle)
+        with closing(open_destination(entry.destination)) as destination, understood(shown(entry.destination)):
+            there = destination.look(entry.handle)
         document["now"] = there and {"audience": str(there.audience), "server_expires": stamp(there.expires)}
     if as_json:
         click.echo(json.dumps(document, indent=2))

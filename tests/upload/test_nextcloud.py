@@ -253,7 +253,7 @@ def test_a_refusal_with_status_200_is_one(destination, server, code):
     destination.check(LINK)
     refused = {"ocs": {"meta": {"status": "failure", "statuscode": code, "message": "no links here"}, "data": []}}
     server.fail("POST", SHARES, Answer(200, refused))
-    with pytest.raises(TransferError, match="no links here|not understood"):
+    with pytest.raises(TransferError, match=r"no links here|not understood"):
         destination.put(item(), LINK)
     assert not server.shares
     assert not list(server.trash.iterdir())

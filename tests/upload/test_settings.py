@@ -136,7 +136,7 @@ def test_the_end_of_a_line_is_no_part_of_a_secret(monkeypatch, end):
 
 @pytest.mark.parametrize(("kind", "setting"), [("immich", "api-key"), ("mastodon", "access-token")])
 @pytest.mark.parametrize("value", ["k\u00e9y", "a\x00b", "two words", "a\nb", "\u20ac"])
-def test_what_cannot_be_a_token_is_said_and_not_shown(monkeypatch, kind, setting, value):
+def test_what_cannot_be_a_token_is_said_and_not_shown(kind, setting, value):
     held = Credentials("d", {f"d.{setting}": value}.get)
     with pytest.raises(CredentialsError, match=f"{setting.split('-')[1]} cannot be one") as raised:
         load(kind).open({"server": "https://example.org"}, held)
