@@ -15,8 +15,9 @@ from cloak.upload.destinations.immich import Immich
 
 from .items import item
 from .servers.immich_fake import PERMISSIONS, ImmichFake
+from .servers.loopback import Refused, Request
 
-VERSIONS = {"2.7": (2, 7, 5), "3.0": (3, 0, 3)}
+VERSIONS = {"1.118": (1, 118, 2), "1.144": (1, 144, 1), "2.7": (2, 7, 0), "3.0": (3, 0, 3)}
 
 
 def link(days: float = 1) -> Wish:
@@ -229,13 +230,39 @@ def test_public_and_followers_are_refused_before_any_work(destination: Immich) -
             destination.check(Wish(audience=audience))
 
 
-@pytest.mark.parametrize("version", [(1, 144, 1), (4, 0, 0)])
+@pytest.mark.parametrize("version", [(1, 117, 0), (4, 0, 0)])
 def test_versions_that_nobody_has_read_the_documentation_of_are_refused(
     connect: Callable[..., Immich], version: tuple[int, int, int]
 ) -> None:
     fake = ImmichFake(version=version)
-    with fake.running(), pytest.raises(UploadError, match="versions 2 and 3"):
+    with fake.running(), pytest.raises(UploadError, match=r"versions 1\.118 to 3"):
         connect(fake).check(Wish())
+
+
+def test_what_is_in_the_archive_is_found_though_a_search_leaves_that_out(fake: ImmichFake, destination: Immich) -> None:
+    photo = item()
+    placed = destination.put(photo, Wish())
+    head, body = {"x-api-key": next(iter(fake.keys))}, {"originalFileName": photo.name}
+    plain = httpx.post(f"{fake.address}/api/search/metadata", headers=head, json=body).json()
+    assert plain["assets"]["items"] == []
+    assert destination.find(photo.name) == placed.handle
+    again = destination.put(photo, Wish())  # as after an answer that was lost
+    assert list(fake.assets) == [again.handle.partition("/")[2]]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_somebody_who_is_told_that_there_is_nothing_sees_nothing(
+    fake: ImmichFake, destination: Immich, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    inner = fake._asset
+
+    def shown(request: Request, number: str, permission: str = "asset.read") -> object:
+        if "x-api-key" not in request.headers:
+            raise Refused(status, {"message": "no"})
+        return inner(request, number, permission)
+
+    monkeypatch.setattr(fake, "_asset", shown)
+    assert destination.put(item(), Wish()).audience is Audience.OWNER
 
 
 @pytest.mark.parametrize("address", ["http://photos.example.org", "https://me:word@photos.example.org", ""])
@@ -253,7 +280,8 @@ def test_the_fake_refuses_what_the_documentation_does_not_allow(fake: ImmichFake
     right, wrong = (dates | device, dates) if fake.version[0] < 3 else (dates, dates | device)
     assets = f"{fake.address}/api/assets"
     assert httpx.post(assets, headers=head, data=wrong, files=file).status_code == 400
-    assert httpx.post(assets, headers=head, data=right | {"isArchived": "true"}, files=file).status_code == 400
+    other = {"visibility": "archive"} if fake.old else {"isArchived": "true"}
+    assert httpx.post(assets, headers=head, data=right | other, files=file).status_code == 400
     assert httpx.post(assets, headers=head, data=right | {"fileCreatedAt": "today"}, files=file).status_code == 400
     assert httpx.post(assets, headers=head, data=right).status_code == 400
     assert httpx.post(assets, data=right, files=file).status_code == 401

@@ -25,7 +25,7 @@ _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 class Immich:
-    """Puts pictures into the archive of an Immich server, version 2 or 3: partners see a timeline, but no archive.
+    """Puts pictures into the archive of an Immich server, version 1.118 to 3: partners see a timeline, but no archive.
 
     A link has a random password and an end, and shows neither metadata nor a way to download. All of that is read
     back. The server keeps one of pictures with the same content, so that a second upload is refused: whose it would be
@@ -57,8 +57,8 @@ class Immich:
         if wish.audience not in self.AUDIENCES:
             raise AudienceError(f"immich has no audience {wish.audience}: it has {', '.join(self.AUDIENCES)}")
         major, minor = self._server.version
-        if major not in {2, 3}:
-            raise UploadError(f"{self._server.address} runs Immich {major}.{minor}: versions 2 and 3 are known here")
+        if not (1, 118) <= (major, minor) < (4, 0):
+            raise UploadError(f"{self._server.address} runs Immich {major}.{minor}: versions 1.118 to 3 are known here")
         self._server.named(secrets.token_hex(16))
         if wish.album:
             self._album(wish.album)

@@ -1,6 +1,7 @@
 """The calls that uploads need of an Immich server, with errors of ours.
 
-Source: the API documentation (OpenAPI) of Immich 2.7 and 3.0; where they differ, the server's version decides.
+Source: the API documentation (OpenAPI) of Immich 1.118, 2.7 and 3.0, and the source of its search; where they differ,
+the server's version decides.
 """
 
 import base64
@@ -20,6 +21,9 @@ from cloak.upload.destinations.http import Http
 
 DEVICE = "photo-cloak"
 """What uploads say they come from, in versions that ask."""
+
+_VISIBILITY = (1, 133)
+"""The version from which pictures have a visibility; before, they were archived or not."""
 
 _GONE = frozenset({400, 404})
 """Answers to a well-formed number that there is nothing of: which one depends on the call and the version."""
@@ -63,7 +67,8 @@ class Server:
             its number, and whether it was there before: the server keeps one of the same content.
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        fields = {"fileCreatedAt": now, "fileModifiedAt": now, "visibility": "archive"}
+        fields = {"fileCreatedAt": now, "fileModifiedAt": now}
+        fields |= {"visibility": "archive"} if self.version >= _VISIBILITY else {"isArchived": "true"}
         if self.version < (3, 0):
             fields |= {"deviceAssetId": name, "deviceId": DEVICE}
         answer = self._told(
@@ -79,7 +84,11 @@ class Server:
 
     def asset(self, number: str) -> Mapping[str, Any] | None:
         """Return what the server says of a picture, one in the trash included; None if there is none."""
-        return self._get(f"assets/{number}", "look at a picture", ("checksum", "isTrashed", "visibility"))
+        shown = "visibility" if self.version >= _VISIBILITY else "isArchived"
+        found = self._get(f"assets/{number}", "look at a picture", ("checksum", "isTrashed", shown))
+        if found is None or shown == "visibility":
+            return found
+        return {**found, "visibility": "archive" if found[shown] else "timeline"}
 
     def describe(self, number: str, words: str) -> None:
         """Say what a picture shows."""
@@ -91,10 +100,21 @@ class Server:
         return bool(asset["checksum"] == expected)
 
     def named(self, name: str) -> list[Mapping[str, Any]]:
-        """Return the user's pictures of a name, those in the trash included."""
-        body = {"originalFileName": name, "withDeleted": True, "size": 100}
-        found = self._told("POST", "search/metadata", "look for a picture", ("assets",), json=body)
-        return [asset for asset in found["assets"]["items"] if asset["originalFileName"] == name]
+        """Return the user's pictures of a name, those in the archive and in the trash included.
+
+        A search that does not ask for the archive finds what is in the timeline alone: where a server would put
+        pictures that ignores what was asked for.
+        """
+        places: tuple[dict[str, Any], ...] = ({"withArchived": True},)
+        if self.version >= _VISIBILITY:
+            places = ({"visibility": "archive"}, {})
+        found: list[Mapping[str, Any]] = []
+        for place in places:
+            body = {"originalFileName": name, "withDeleted": True, "size": 100, **place}
+            found += self._told("POST", "search/metadata", "look for a picture", ("assets",), json=body)["assets"][
+                "items"
+            ]
+        return [asset for asset in found if asset["originalFileName"] == name]
 
     def erase(self, number: str) -> None:
         """Have a picture deleted without a stay in the trash; that takes the server a moment."""
@@ -139,12 +159,12 @@ class Server:
         self._call("DELETE", f"shared-links/{number}", "delete a link", gone=True)
 
     def refuses(self, path: str) -> bool:
-        """Whether somebody without an account is refused.
+        """Whether somebody without an account is refused, or told that there is nothing.
 
         Raises:
             TransientError: the answer says neither yes nor no.
         """
-        return anonymous.status_of(f"{self.address}/api/{path}", "see who sees a picture") in {401, 403}
+        return anonymous.status_of(f"{self.address}/api/{path}", "see who sees a picture") in {401, 403, 404}
 
     def _get(self, path: str, doing: str, fields: tuple[str, ...]) -> Mapping[str, Any] | None:
         answer = self._call("GET", path, doing, gone=True)

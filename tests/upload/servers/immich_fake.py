@@ -1,9 +1,8 @@
 """A strict Immich: takes what its API documentation allows for uploads, and refuses everything else.
 
-Source: the OpenAPI documents of Immich 2.7 and 3.0 (operations getServerVersion, getMyUser, uploadAsset, getAssetInfo,
-updateAsset, deleteAssets, searchAssets, getAllAlbums, createAlbum, addAssetsToAlbum, createSharedLink,
-getSharedLinkById, getMySharedLink, removeSharedLink) and its permissions. Version 3 refuses deviceAssetId and deviceId,
-version 2 asks for them. Pictures deleted by force are gone a moment later, as a job does it there.
+Source: the OpenAPI documents of Immich 1.118, 2.7 and 3.0 and its permissions. Version 3 refuses deviceAssetId and
+deviceId, earlier ones ask for them; before 1.133 pictures were archived or not. A search that does not ask for the
+archive leaves it out, as in the source of Immich. Pictures deleted by force are gone a moment later, by a job.
 """
 
 import base64
@@ -71,6 +70,11 @@ class ImmichFake(Loopback):
         self.albums: dict[str, dict[str, Any]] = {}
         self.links: dict[str, dict[str, Any]] = {}
         self.uploads = 0
+
+    @property
+    def old(self) -> bool:
+        """Whether pictures have no visibility yet."""
+        return self.version < (1, 133)
 
     def key(self, user: str | None = None, permissions: frozenset[str] = PERMISSIONS) -> str:
         key = uuid.uuid4().hex
@@ -141,11 +145,9 @@ class ImmichFake(Loopback):
         fields, files = request.form()
         device = {"deviceAssetId": shapes.text, "deviceId": shapes.text} if self.version[0] < 3 else {}
         flat = {name: values[0] for name, values in fields.items()}
-        given = self._valid(
-            flat,
-            shapes.UPLOAD | device,
-            {"visibility": shapes.visibility, "filename": shapes.text, "duration": shapes.text},
-        )
+        where = {"isArchived": shapes.word} if self.old else {"visibility": shapes.visibility}
+        given = self._valid(flat, shapes.UPLOAD | device, {**where, "filename": shapes.text, "duration": shapes.text})
+        given.setdefault("visibility", "archive" if given.get("isArchived") == "true" else "timeline")
         if set(files) != {"assetData"} or not files["assetData"].data:
             raise self._bad("assetData is missing")
         part = files["assetData"]
@@ -157,7 +159,7 @@ class ImmichFake(Loopback):
         for asset in self.assets.values():
             if asset.owner == user and asset.data == part.data:
                 return Answer(200, {"id": asset.number, "status": "duplicate"})
-        visibility = self.visibility or str(given.get("visibility", "timeline"))
+        visibility = self.visibility or str(given["visibility"])
         made = Asset(user, part.filename, part.data, visibility)
         self.assets[made.number] = made
         self.uploads += 1
@@ -198,18 +200,14 @@ class ImmichFake(Loopback):
             "withDeleted": shapes.boolean,
             "size": shapes.count,
             "page": shapes.count,
+            **({"withArchived": shapes.boolean} if self.old else {"visibility": shapes.visibility}),
         }
         given = self._valid(request.json(), {}, optional)
         part = given.get("originalFileName", "").lower()
-        found = [
-            asset
-            for asset in self.assets.values()
-            if asset.owner == user
-            and part in asset.name.lower()
-            and asset.visibility in {"archive", "timeline"}
-            and (given.get("withDeleted") or not asset.trashed)
-        ][: given.get("size", 250)]
-        items = [self._told(asset) for asset in found]
+        seen = {"archive", "timeline"} if given.get("withArchived") else {given.get("visibility", "timeline")}
+        own = [one for one in self.assets.values() if one.owner == user and one.visibility in seen]
+        found = [one for one in own if part in one.name.lower() and (given.get("withDeleted") or not one.trashed)]
+        items = [self._told(asset) for asset in found[: given.get("size", 250)]]
         return Answer(body={"assets": {"total": len(items), "count": len(items), "items": items, "nextPage": None}})
 
     def _albums(self, request: Request) -> Answer:
@@ -286,7 +284,7 @@ class ImmichFake(Loopback):
         return Answer(body=found[0])
 
     @staticmethod
-    def _told(asset: Asset) -> dict[str, Any]:
+    def _shown(asset: Asset) -> dict[str, Any]:
         return {
             "id": asset.number,
             "ownerId": asset.owner,
@@ -298,3 +296,6 @@ class ImmichFake(Loopback):
             "isTrashed": asset.trashed,
             "exifInfo": {"description": asset.description},
         }
+
+    def _told(self, asset: Asset) -> dict[str, Any]:
+        return {name: value for name, value in self._shown(asset).items() if not self.old or name != "visibility"}

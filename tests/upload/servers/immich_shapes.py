@@ -27,6 +27,11 @@ def boolean(value: Any) -> bool:
     return isinstance(value, bool)
 
 
+def word(value: Any) -> bool:
+    """A truth value in a form."""
+    return value in {"true", "false"}
+
+
 def uuids(value: Any) -> bool:
     return isinstance(value, list) and all(uuid(each) for each in value)
 
