@@ -18,6 +18,13 @@ from .servers.loopback import Answer, Cut
 from .servers.mastodon_fake import MastodonFake
 
 
+class Forgetful(dict[tuple[str, str], str]):
+    """Keys that nobody minds, as on GoToSocial."""
+
+    def __contains__(self, key: object) -> bool:
+        return False
+
+
 @dataclass
 class Case:
     """A destination, its server, the requests that bring a photo there, and how many there are."""
@@ -124,6 +131,20 @@ def test_a_post_that_the_server_makes_late_is_still_there_once() -> None:
         placed = case.destination.put(item(), Wish())
         assert case.destination.look(placed.handle) is not None
         assert (case.fake.posted, case.there()) == (1, (1, 1))
+
+
+def test_a_post_that_a_server_makes_late_which_minds_no_key_is_deleted_at_the_next_try() -> None:
+    for case in mastodon():
+        assert isinstance(case.fake, MastodonFake)
+        case.fake.keys = Forgetful()
+        case.fake.fail("POST", "/api/v1/statuses", Cut.BEFORE_ANSWER)
+        case.fake.fail("GET", "/api/v1/accounts/1/statuses", Answer(200, []), times=3)
+        photo = item()
+        with pytest.raises(TransientError, match="already used"):  # so that it is tried again, and looked for later
+            case.destination.put(photo, Wish())
+        assert case.there() == (1, 1)
+        placed = case.destination.put(photo, Wish())
+        assert [f"1/{number}" for number in case.fake.posts] == [placed.handle]
 
 
 def test_a_key_whose_post_was_deleted_does_not_keep_the_photo_from_being_posted_again() -> None:

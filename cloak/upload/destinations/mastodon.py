@@ -131,7 +131,10 @@ class Mastodon:
         except TransientError as error:
             time.sleep(min(error.after or 1, 5))
             found = next(self._marked(mark, pages=1), None)
-            return found or self._account.publish(mark, media, visibility, key)
+            try:
+                return found or self._account.publish(mark, media, visibility, key)
+            except TransferError as second:  # the first may have come late, on a server that minds no key
+                raise TransientError(str(second)) from second
 
     def _placed(self, post: Mapping[str, Any], wish: Wish) -> Placed:
         """Read back what became of a post."""

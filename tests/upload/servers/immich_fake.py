@@ -114,8 +114,7 @@ class ImmichFake(Loopback):
     def _user(self, request: Request, permission: str) -> str:
         key = request.headers.get("x-api-key")
         if key not in self.keys:
-            said = "Authentication required" if key is None else "Invalid API key"
-            raise Refused(401, {"message": said, "error": "Unauthorized", "statusCode": 401})
+            raise Refused(401, {"message": "Invalid API key" if key else "Authentication required", "statusCode": 401})
         user, permissions = self.keys[key]
         if permission not in permissions:
             raise Refused(403, {"message": f"Missing required permission: {permission}", "statusCode": 403})
