@@ -216,3 +216,38 @@ def test_a_key_with_a_passphrase_needs_it(tmp_path_factory):
             destination.check(Wish())
         with opened(server.settings()) as destination, pytest.raises(CredentialsError, match="passphrase"):
             destination.check(Wish())
+
+
+@pytest.mark.parametrize("refusal", [PermissionError(13, "Permission denied"), OSError("Operation unsupported")])
+def test_a_server_that_refuses_to_set_permissions_takes_what_is_public_and_else_nothing(
+    destination, there, monkeypatch, refusal
+):
+    def chmod(*_):
+        raise refusal
+
+    written = []
+    monkeypatch.setattr(paramiko.SFTPFile, "chmod", chmod)
+    monkeypatch.setattr(
+        paramiko.SFTPFile, "write", lambda *given, inner=paramiko.SFTPFile.write: written.append(1) or inner(*given)
+    )
+    for call in (lambda: destination.check(Wish()), lambda: destination.put(item(), Wish())):
+        with pytest.raises(AudienceError, match=r"nothing was uploaded; choose another folder, or pass --public"):
+            call()
+    assert written == []
+    assert list(there.iterdir()) == []
+    destination.check(PUBLIC)
+    assert destination.put(item(), PUBLIC).audience is Audience.PUBLIC
+
+
+def test_folders_on_the_way_that_may_not_be_looked_at_are_no_reason_to_stop(destination, there, monkeypatch):
+    destination.check(Wish())
+    inner = paramiko.SFTPClient.lstat
+
+    def lstat(self, path):
+        if there.is_relative_to(path) and str(there) != path:
+            raise PermissionError(13, "Permission denied")
+        return inner(self, path)
+
+    monkeypatch.setattr(paramiko.SFTPClient, "lstat", lstat)
+    destination.check(Wish())
+    assert destination.put(item(), Wish()).audience is Audience.OWNER

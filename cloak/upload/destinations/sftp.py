@@ -19,6 +19,7 @@ from cloak.errors import (
 from cloak.upload.counting import BLOCK
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
+from cloak.upload.destinations.sftp_files import audience_of, lost, mode_of, part_of, rename
 from cloak.upload.errors import underway
 from cloak.upload.names import folder_name
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     import paramiko
 
     from cloak.upload.destinations.ssh import Login
-
-_OTHERS = 0o077
-"""Permissions of everybody but the owner."""
 
 
 class Sftp:
@@ -97,8 +95,13 @@ class Sftp:
         probe = f"{self._root}/.{secrets.token_hex(16)}.part"
         with self._session("write") as sftp:
             self._make(sftp, self._root, wish)
-            self._write(sftp, probe, b"cloak", wish)
-            audience = _audience(sftp.lstat(probe).st_mode)
+            try:
+                self._write(sftp, probe, b"cloak", wish)
+                audience = audience_of(sftp.lstat(probe).st_mode)
+            except (CloakError, OSError):
+                with suppress(OSError):
+                    sftp.remove(probe)
+                raise
             sftp.remove(probe)
         self._refuse_wider(audience, wish, "nothing was uploaded")
 
@@ -109,8 +112,8 @@ class Sftp:
         try:
             with self._session("upload") as sftp:
                 self._make(sftp, folder, wish)
-                self._write(sftp, _part(path), item.file.data, wish, item.told)
-                _rename(sftp, _part(path), path)
+                self._write(sftp, part_of(path), item.file.data, wish, item.told)
+                rename(sftp, part_of(path), path)
             with underway():
                 placed = self.look(self._handle(path))
             if placed is None:
@@ -126,11 +129,11 @@ class Sftp:
     def find(self, name: str) -> str | None:
         """Return the handle of a file of this name, whole or in part, in the folder or in an album's."""
         with self._session("look into the folder") as sftp:
-            entries = sftp.listdir_attr(self._root) if _mode(sftp, self._root) is not None else []
+            entries = sftp.listdir_attr(self._root) if mode_of(sftp, self._root) is not None else []
             albums = [f"{self._root}/{one.filename}" for one in entries if stat.S_ISDIR(one.st_mode or 0)]
             for folder in (self._root, *albums):
                 path = f"{folder}/{name}"
-                if _mode(sftp, path) is not None or _mode(sftp, _part(path)) is not None:
+                if mode_of(sftp, path) is not None or mode_of(sftp, part_of(path)) is not None:
                     return self._handle(path)
             self._refuse_missing_root(sftp)
         return None
@@ -139,10 +142,10 @@ class Sftp:
         """Return who may read a file now; None if it is gone."""
         path = self._path(handle)
         with self._session("look at a photo") as sftp:
-            for each in (path, _part(path)):
-                mode = _mode(sftp, each)
+            for each in (path, part_of(path)):
+                mode = mode_of(sftp, each)
                 if mode is not None:
-                    return Placed(handle=handle, audience=_audience(mode), link=f"{self._site}{quote(path)}")
+                    return Placed(handle=handle, audience=audience_of(mode), link=f"{self._site}{quote(path)}")
             self._refuse_missing_root(sftp)
         return None
 
@@ -151,13 +154,13 @@ class Sftp:
         path = self._path(handle)
         with self._session("delete a photo") as sftp:
             self._refuse_missing_root(sftp)
-            for each in (path, _part(path)):
+            for each in (path, part_of(path)):
                 with suppress(FileNotFoundError):
                     sftp.remove(each)
-                if _mode(sftp, each) is not None:
+                if mode_of(sftp, each) is not None:
                     raise TransferError(f"{self._handle(each)} is still there after it was deleted")
             folder = path.rpartition("/")[0]
-            if folder != self._root and _mode(sftp, folder) is not None and not sftp.listdir(folder):
+            if folder != self._root and mode_of(sftp, folder) is not None and not sftp.listdir(folder):
                 with suppress(OSError):  # something came into it
                     sftp.rmdir(folder)
 
@@ -188,13 +191,15 @@ class Sftp:
     def _make(self, sftp: "paramiko.SFTPClient", folder: str, wish: Wish) -> None:
         """Make a folder and those that it is in, unless they are there."""
         mode = 0o755 if wish.audience is Audience.PUBLIC else 0o700
+        if mode_of(sftp, folder) is not None:
+            return  # those that it is in may not be for us to look at
         parts = folder.split("/")
         for each in ("/".join(parts[:end]) for end in range(1, len(parts) + 1)):
-            if each and _mode(sftp, each) is None:
+            if each and mode_of(sftp, each) is None:
                 try:
                     sftp.mkdir(each, mode)
                 except OSError:
-                    if _mode(sftp, each) is None:  # nobody was quicker
+                    if mode_of(sftp, each) is None:  # nobody was quicker
                         raise
 
     def _write(
@@ -206,10 +211,10 @@ class Sftp:
         told: Callable[[int], object] = lambda _: None,
     ) -> None:
         """Write a file, which has its mode before its first byte, and see that all of it arrived."""
-        if _mode(sftp, path) is not None:  # a cut left it; some servers let no file be written over
+        if mode_of(sftp, path) is not None:  # a cut left it; some servers let no file be written over
             sftp.remove(path)  # its name is random: nobody but this upload has such a file
         with sftp.open(path, "wb") as file:
-            file.chmod(0o644 if wish.audience is Audience.PUBLIC else 0o600)
+            self._restrict(file, wish)
             file.set_pipelined(pipelined=True)
             for start in range(0, len(data), BLOCK):
                 file.write(data[start : start + BLOCK])
@@ -219,6 +224,15 @@ class Sftp:
             raise TransferError(
                 f"{self._login.host} kept {size:,} of {len(data):,} bytes: its disk may be full, or the quota used up"
             )
+
+    def _restrict(self, file: "paramiko.SFTPFile", wish: Wish) -> None:
+        """Give a file its mode; a server that refuses that gets nothing that its own mode would show to others."""
+        try:
+            file.chmod(0o644 if wish.audience is Audience.PUBLIC else 0o600)
+        except OSError as error:
+            if lost(error):
+                raise
+            self._refuse_wider(audience_of(file.stat().st_mode), wish, "nothing was uploaded")
 
     def _take_back(self, path: str, error: CloakError) -> None:
         """Delete what was not placed as wished, or in part."""
@@ -236,7 +250,7 @@ class Sftp:
 
     def _refuse_missing_root(self, sftp: "paramiko.SFTPClient") -> None:
         """A disk that is not mounted has not deleted anything."""
-        if _mode(sftp, self._root) is None:
+        if mode_of(sftp, self._root) is None:
             raise TransferError(f"there is no folder {self._root} on {self._login.host}: is its disk connected there?")
 
     def _handle(self, path: str) -> str:
@@ -253,34 +267,3 @@ def _lives(client: "paramiko.SSHClient") -> bool:
     """Whether a connection is there, as far as is known here."""
     transport = client.get_transport()
     return transport is not None and bool(transport.is_active())
-
-
-def _part(path: str) -> str:
-    """Return the name of a file that is not whole yet."""
-    folder, _, name = path.rpartition("/")
-    return f"{folder}/.cloak-{name}.part"
-
-
-def _mode(sftp: "paramiko.SFTPClient", path: str) -> int | None:
-    """Return the mode of a file, 0o777 where the server does not tell; None if there is no file."""
-    try:
-        mode = sftp.lstat(path).st_mode
-    except FileNotFoundError:
-        return None
-    return 0o777 if mode is None else mode
-
-
-def _audience(mode: int | None) -> Audience:
-    return Audience.PUBLIC if mode is None or stat.S_IMODE(mode) & _OTHERS else Audience.OWNER
-
-
-def _rename(sftp: "paramiko.SFTPClient", old: str, new: str) -> None:
-    """Rename a file, in place of what has the new name."""
-    try:
-        sftp.posix_rename(old, new)
-    except FileNotFoundError:
-        raise
-    except OSError:  # servers without OpenSSH's extension
-        with suppress(FileNotFoundError):
-            sftp.remove(new)
-        sftp.rename(old, new)
