@@ -8,6 +8,8 @@ from collections.abc import Callable
 from urllib.parse import quote, unquote, urlsplit
 from xml.etree import ElementTree
 
+import httpx
+
 from cloak.errors import CredentialsError, TransferError, UploadError
 from cloak.upload.counting import Resent
 from cloak.upload.credentials import Secret
@@ -18,6 +20,8 @@ _WHAT = b"""<?xml version="1.0"?><propfind xmlns="DAV:"><prop><resourcetype/></p
 _SIZE = b"""<?xml version="1.0"?><propfind xmlns="DAV:"><prop><getcontentlength/></prop></propfind>"""
 
 _GONE = frozenset({404, 410})
+_NO_LIST = frozenset({405, 501})
+"""Answers to PROPFIND of servers that have none, such as nginx with its own module."""
 _NO_HEAD = frozenset({403, 405, 501})
 """Answers of servers that do not want to be asked by HEAD: PROPFIND tells then."""
 
@@ -117,26 +121,37 @@ class Dav:
         Raises:
             UploadError: what answers is something else, such as the page of a hotel.
         """
-        headers = {"Depth": "0", "Content-Type": "application/xml"}
-        answer = self.http.call(
-            "PROPFIND", self._folder(folder), "look into the folder", accept=_GONE, content=_WHAT, headers=headers
-        )
+        answer = self._asked(folder)
+        if answer.status_code in _NO_LIST:
+            address, accept = self._folder(folder), _GONE | _NO_HEAD
+            return self.http.call("HEAD", address, "look at the folder", accept=accept).status_code not in _GONE
         if answer.is_success and answer.status_code != 207 and b"multistatus" not in answer.content:
             raise UploadError(f"{self._folder(folder)} does not speak WebDAV: check the address and the network")
         return answer.is_success
+
+    def lists(self) -> bool:
+        """Whether the server tells what is in a folder."""
+        return self._asked("").status_code not in _NO_LIST
 
     def names(self, address: str, *, folders: bool = False) -> list[str]:
         """Return the names of what is in a folder; [] if there is no such folder.
 
         Args:
             address: of the folder.
-            folders: those of folders only.
+            folders: those of folders only; none where the server tells of none, which gets none (see `WebDav`).
 
         Raises:
             TransferError: the answer is not understood.
         """
         headers = {"Depth": "1", "Content-Type": "application/xml"}
-        answer = self.http.call("PROPFIND", address, "look into a folder", accept=_GONE, content=_WHAT, headers=headers)
+        answer = self.http.call(
+            "PROPFIND",
+            address,
+            "look into a folder",
+            accept=_GONE | _NO_LIST if folders else _GONE,
+            content=_WHAT,
+            headers=headers,
+        )
         if not answer.is_success:
             return []
         if b"<!DOCTYPE" in answer.content:  # WebDAV has none, and entities can be made to fill the memory
@@ -162,6 +177,17 @@ class Dav:
         self.http.call("DELETE", self.address(path), "delete a photo", accept=_GONE)
         if self.size(path) is not None:
             raise TransferError(f"{self.address(path)} is still there after it was deleted")
+
+    def _asked(self, folder: str) -> httpx.Response:
+        """Return the answer to PROPFIND of a folder."""
+        return self.http.call(
+            "PROPFIND",
+            self._folder(folder),
+            "look into the folder",
+            accept=_GONE | _NO_LIST,
+            content=_WHAT,
+            headers={"Depth": "0", "Content-Type": "application/xml"},
+        )
 
     def _listed_size(self, path: str) -> int | None:
         """Return how many bytes a file has by its properties; None if there is none, -1 where nobody tells."""

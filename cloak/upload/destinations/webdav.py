@@ -14,6 +14,7 @@ from cloak.errors import (
     TransferError,
     TransientError,
     UnreachableError,
+    UploadError,
 )
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
@@ -71,6 +72,8 @@ class WebDav:
         """Do what `check` does, and return the name of the file that was there for a moment."""
         probe = f"{secrets.token_hex(16)}.jpg"
         self._make("")
+        if wish.album:
+            self._refuse_unlisted()
         self._dav.put(probe, probe.encode(), "image/jpeg", {})
         try:
             audience = self._audience(probe)
@@ -151,9 +154,19 @@ class WebDav:
         """Make the destination's folder and one in it, unless they are there."""
         for each in ("", folder):
             if each not in self._made:
+                if each:
+                    self._refuse_unlisted()
                 if each or not self._dav.there():
                     self._dav.make(each)
                 self._made.add(each)
+
+    def _refuse_unlisted(self) -> None:
+        """Put nothing into an album that nobody could look for, as on nginx with its own module."""
+        if not self._dav.lists():
+            raise UploadError(
+                f"{self._dav.root} does not tell what is in it, so that nobody could find what an interrupted upload "
+                "left in an album: leave out --album"
+            )
 
     def _placed(self, path: str, item: Item, wish: Wish) -> Placed:
         """Read back what became of a file."""
