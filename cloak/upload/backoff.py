@@ -11,6 +11,20 @@ from cloak.errors import TransientError
 _T = TypeVar("_T")
 
 
+LOOKS = 12
+"""How often to look for what a server was told to do; several copies of what it keeps take some seconds."""
+
+
+def soon(look: Callable[[], _T], well: Callable[[_T], bool]) -> _T:
+    """Look until what is seen is well, for three seconds at most; return what was seen last."""
+    for _ in range(LOOKS):
+        seen = look()
+        if well(seen):
+            return seen
+        time.sleep(0.25)
+    return look()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
     """How often and how long to try.

@@ -1,5 +1,6 @@
 """S3 servers that differ from s3rver in what they leave out, each played by a gate before it."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -125,3 +126,20 @@ def test_a_wait_that_is_no_number_is_no_reason_to_fail(make: Make) -> None:
     make.own = lambda request: Answer(503, b"", {"Retry-After": "²"}) if request.method == "PUT" else None
     with closing(opened(make.address)) as destination, pytest.raises(TransferError, match="503"):
         destination.put(item(), Wish())
+
+
+def test_one_that_lags_behind_what_it_was_told_is_waited_for(make: Make) -> None:
+    changed: dict[str, float] = {}
+
+    def own(request: Request) -> Answer | None:
+        if request.method in {"PUT", "DELETE"}:
+            changed[request.path] = time.monotonic() * (-1 if request.method == "PUT" else 1)
+        since = changed.get(request.path, 0.0)
+        if request.method == "HEAD" and since and time.monotonic() - abs(since) < 1:
+            return Answer(404) if since < 0 else Answer(200, b"x")
+        return None
+
+    make.own = own
+    with closing(opened(make.address)) as destination:
+        lives(destination)
+        assert [method for method, _ in make.requests].count("PUT") == 1

@@ -1,6 +1,7 @@
 """WebDAV servers that differ from wsgidav in what they leave out, each played by a gate before it."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -116,3 +117,21 @@ def test_a_page_that_answers_everything_is_not_taken_for_a_server() -> None:
         handle = destination.address("a.jpg")
         with pytest.raises((TransferError, UploadError)):
             destination.delete(handle)
+
+
+def test_one_that_lags_behind_what_it_was_told_is_waited_for(make: Make) -> None:
+    """As servers of several copies do: what is new is not seen at once, and what is gone is."""
+    changed: dict[str, float] = {}
+
+    def own(request: Request) -> Answer | None:
+        if request.method in {"PUT", "DELETE"}:
+            changed[request.path] = time.monotonic() * (-1 if request.method == "PUT" else 1)
+        since = changed.get(request.path, 0.0)
+        if request.method == "HEAD" and since and time.monotonic() - abs(since) < 1:
+            return Answer(404) if since < 0 else Answer(200, b"x")
+        return None
+
+    make.own = own
+    with closing(opened(make.address)) as destination:
+        lives(destination, soon())
+        assert [method for method, _ in make.requests].count("PUT") == 2  # one of them to try it

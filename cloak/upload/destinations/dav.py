@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import httpx
 
 from cloak.errors import CredentialsError, TransferError, UploadError
+from cloak.upload.backoff import soon
 from cloak.upload.counting import Resent
 from cloak.upload.credentials import Secret
 from cloak.upload.destinations.http import Http, escaped, link
@@ -175,7 +176,7 @@ class Dav:
             TransferError: it is still there.
         """
         self.http.call("DELETE", self.address(path), "delete a photo", accept=_GONE)
-        if self.size(path) is not None:
+        if soon(lambda: self.size(path), lambda size: size is None) is not None:
             raise TransferError(f"{self.address(path)} is still there after it was deleted")
 
     def _asked(self, folder: str) -> httpx.Response:

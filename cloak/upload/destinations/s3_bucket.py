@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cloak.errors import AudienceError, ConfigError, TransferError, TransientError
+from cloak.upload.backoff import soon
 from cloak.upload.counting import Counted
 from cloak.upload.destination import Audience
 from cloak.upload.destinations import anonymous, s3_links
@@ -100,7 +101,7 @@ class Bucket:
                 ContentMD5=base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode(),
             )
         with underway():
-            there = self.head(key)
+            there = soon(lambda: self.head(key), lambda found: found is not None)
         if there is not None and "ContentLength" not in there:
             raise size_untold(f"bucket {self.name}", key)
         if there is None or there["ContentLength"] != len(data) or there.get("ChecksumSHA256", sha256) != sha256:
@@ -211,7 +212,7 @@ class Bucket:
             # some servers take the question for versions for one for objects, and so list none of what is there
             if not versions and self.head(key) is not None:
                 self._erase_unlisted(key)
-        if self.head(key) is not None or self.versions(key) or self.uploads(key):
+        if soon(lambda: self.head(key) is not None or self.versions(key) or self.uploads(key), lambda left: not left):
             raise TransferError(f"bucket {self.name} still has {key} after it was told to delete it")
 
     def address(self, key: str) -> str:

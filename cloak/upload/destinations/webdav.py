@@ -16,6 +16,7 @@ from cloak.errors import (
     UnreachableError,
     UploadError,
 )
+from cloak.upload.backoff import soon
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Item, Placed, Setting, Wish
 from cloak.upload.destinations import copyparty
@@ -170,7 +171,7 @@ class WebDav:
 
     def _placed(self, path: str, item: Item, wish: Wish) -> Placed:
         """Read back what became of a file."""
-        size, expected = self._dav.size(path), len(item.file.data)
+        size, expected = soon(lambda: self._dav.size(path), lambda size: size is not None), len(item.file.data)
         if size == -1:
             raise size_untold("the server", self._dav.address(path))
         if size != expected:
