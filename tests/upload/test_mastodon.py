@@ -14,6 +14,7 @@ from cloak.upload.destinations.mastodon import Mastodon
 from cloak.upload.destinations.pixelfed import Pixelfed
 
 from .items import item
+from .servers.loopback import Answer, Request
 from .servers.mastodon_fake import SCOPES, MastodonFake
 
 FOLLOWERS = Wish(audience=Audience.FOLLOWERS)
@@ -254,3 +255,21 @@ def test_the_fake_refuses_what_the_documentation_does_not_allow(fake: MastodonFa
     sent = httpx.post(f"{fake.address}/api/v2/media", headers=head, files={"file": ("x.txt", b"x", "text/plain")})
     assert sent.status_code == 422
     assert httpx.get(f"{fake.address}/api/v3/statuses", headers=head).status_code == 404
+
+
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_a_server_that_sends_somebody_without_an_account_elsewhere_does_not_show_the_post(
+    fake: MastodonFake, destination: Mastodon, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """As to a page to sign in: who sees the post is not known then, and nothing false is said."""
+    inner = fake._show
+
+    def shown(request: Request, number: str) -> Answer:
+        if "Authorization" not in request.headers:
+            return Answer(status, b"", {"Location": "/login"})
+        return inner(request, number)
+
+    monkeypatch.setattr(fake, "_show", shown)
+    with pytest.raises(AudienceError, match=f"cannot tell whether others see the post.* answered them {status}"):
+        destination.put(item(), Wish())
+    assert fake.posts == fake.media == {}

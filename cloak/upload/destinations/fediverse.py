@@ -11,7 +11,7 @@ from typing import Any
 import mastodon
 import requests
 
-from cloak.errors import TransferError, TransientError
+from cloak.errors import AudienceError, TransferError, TransientError
 from cloak.upload.credentials import Secret
 from cloak.upload.destination import Item
 from cloak.upload.destinations import anonymous
@@ -127,8 +127,12 @@ class Account:
 
         Raises:
             TransientError: the answer says neither yes nor no.
+            AudienceError: nor will it the next time.
         """
-        return anonymous.status_of(f"{self._server}/api/v1/statuses/{number}", "see who sees a post") < 400
+        status = anonymous.status_of(f"{self._server}/api/v1/statuses/{number}", "see who sees a post")
+        if 300 <= status < 400:
+            raise AudienceError(f"cannot tell whether others see the post: {self._server} answered them {status}")
+        return status < 400
 
     def delete(self, number: str, pictures: list[str]) -> None:
         """Delete a post and its pictures, and wait until they are gone.

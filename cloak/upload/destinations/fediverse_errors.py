@@ -53,6 +53,7 @@ class Session:
     def __init__(self) -> None:
         self.http = requests.Session()
         self.http.verify = os.environ.get("SSL_CERT_FILE") or True  # as httpx does; requests has a variable of its own
+        self.http.headers["Accept"] = "application/json"  # or Pixelfed leads to a page to sign in, in place of 401
         self._counting = _Counting()
         for scheme in ("https://", "http://"):
             self.http.mount(scheme, self._counting)
