@@ -133,6 +133,8 @@ class Mastodon:
             found = next(self._marked(mark, pages=1), None)
             try:
                 return found or self._account.publish(mark, media, visibility, key)
+            except TransientError:
+                raise
             except TransferError as second:  # the first may have come late, on a server that minds no key
                 raise TransientError(str(second)) from second
 
