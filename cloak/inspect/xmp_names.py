@@ -23,7 +23,15 @@ PLACES = {
     "RelativeAltitude": "altitude",
     "GPSImgDirection": "direction of the camera",
     "GPSAreaInformation": "area",
+    "coverage": "place",
+    **dict.fromkeys(
+        ("PoseHeadingDegrees", "GimbalYawDegree", "FlightYawDegree", "CameraYaw"), "direction of the camera"
+    ),
 }
+
+LATITUDES = frozenset({"GPSLatitude", "GpsLatitude"})
+LONGITUDES = frozenset({"GPSLongitude", "GpsLongitude", "GpsLongtitude"})
+"""Of the camera; drones of DJI spell it in their own way."""
 
 _SERIAL, _LENS_SERIAL = (Harm.DEVICE, "serial number of the camera"), (Harm.DEVICE, "serial number of the lens")
 _CAPTION, _TITLE, _WORDS = (Harm.WHO, "caption"), (Harm.WHO, "title"), (Harm.WHO, "keywords")
@@ -31,33 +39,48 @@ _OWNER, _PERSON, _ARTIST = (Harm.WHO, "owner of the camera"), (Harm.WHO, "person
 _SOFTWARE, _ID = (Harm.DEVICE, "software"), (Harm.TRAVELS, "ID of the document")
 _RIGHTS, _MOTION, _GAIN = (Harm.WHO, "copyright"), (Harm.TRAVELS, "motion photo"), (Harm.TRAVELS, "gain map")
 _CREDIT, _DEPTH, _LENS = (Harm.WHO, "credit"), (Harm.TRAVELS, "depth map"), (Harm.DEVICE, "lens")
+_UNIQUE, _BURST = (Harm.DEVICE, "unique image ID"), (Harm.TRAVELS, "ID of a burst of photos")
+_OTHER_FILE, _NOTES = (Harm.NAME, "name of another file"), (Harm.DEVICE, "maker note")
+_CREATED, _RELEASE = (Harm.WHEN, "created"), (Harm.WHO, "number of a release")
 
 NAMES = {
     **dict.fromkeys(("SerialNumber", "BodySerialNumber", "CameraSerialNumber"), _SERIAL),
     "LensSerialNumber": _LENS_SERIAL,
     **dict.fromkeys(("Lens", "LensInfo", "LensID", "LensModel"), _LENS),
     **dict.fromkeys(
-        ("CreatorTool", "Software", "softwareAgent", "Firmware", "ProcessingSoftware", "Producer"), _SOFTWARE
+        ("CreatorTool", "Software", "softwareAgent", "Firmware", "ProcessingSoftware", "Producer", "CaptureSoftware"),
+        _SOFTWARE,
     ),
     "xmptk": (Harm.DEVICE, "software that wrote the XMP block"),
-    "ImageUniqueID": (Harm.DEVICE, "unique image ID"),
-    "DigitalImageGUID": (Harm.DEVICE, "unique image ID"),
-    **dict.fromkeys(("creator", "Artist", "Author", "author"), _ARTIST),
-    **dict.fromkeys(("OwnerName", "CameraOwnerName", "ownername"), _OWNER),
+    **dict.fromkeys(("ImageUniqueID", "DigitalImageGUID", "DigImageGUID", "CaptureUUID"), _UNIQUE),
+    **dict.fromkeys(("HostComputer", "DeviceName"), (Harm.DEVICE, "computer or phone by name")),
+    "DroneModel": (Harm.DEVICE, "camera or phone"),
+    **dict.fromkeys(("MakerNote", "HdrPlusMakernote", "hdrp_makernote", "ShotLogData", "shot_log_data"), _NOTES),
+    **dict.fromkeys(
+        ("creator", "Artist", "Author", "author", "AOCreator", "ArtworkCreator", "CaptionsAuthorNames"), _ARTIST
+    ),
+    **dict.fromkeys(("OwnerName", "CameraOwnerName", "ownername", "UserName"), _OWNER),
     **dict.fromkeys(
         ("rights", "Copyright", "CopyrightNotice", "UsageTerms", "Owner", "WebStatement", "Certificate"), _RIGHTS
     ),
     **dict.fromkeys(("Credit", "Source", "AuthorsPosition", "CaptionWriter", "contributor", "publisher"), _CREDIT),
     **dict.fromkeys(
-        ("PersonInImage", "PersonName", "PersonDisplayName", "PersonEmailDigest", "PersonLiveIdCID"), _PERSON
+        ("PersonInImage", "PersonInImageName", "PersonInImageWDetails", "PersonName", "PersonDisplayName"), _PERSON
     ),
+    **dict.fromkeys(("PersonEmailDigest", "PersonLiveIdCID", "PersonInImageId"), _PERSON),
+    **dict.fromkeys(("OrganisationInImageName", "OrganisationInImageCode"), (Harm.WHO, "organisation in the picture")),
+    **dict.fromkeys(("ModelAge", "AddlModelInfo", "MinorModelAgeDisclosure"), (Harm.WHO, "about the person in it")),
+    **dict.fromkeys(("ModelReleaseID", "PropertyReleaseID"), _RELEASE),
     "PersonSourceID": _PERSON,
-    **dict.fromkeys(("description", "Caption", "Headline", "ImageDescription", "AltTextAccessibility"), _CAPTION),
-    **dict.fromkeys(("title", "Title", "ObjectName", "Nickname", "nickname", "Event"), _TITLE),
+    **dict.fromkeys(("description", "Caption", "caption", "notes", "Headline", "ImageDescription"), _CAPTION),
+    **dict.fromkeys(("AltTextAccessibility", "ExtDescrAccessibility"), _CAPTION),
+    **dict.fromkeys(("title", "Title", "ObjectName", "Nickname", "nickname", "Event", "AOTitle"), _TITLE),
+    "ArtworkTitle": _TITLE,
     **dict.fromkeys(
         ("subject", "hierarchicalSubject", "LastKeywordXMP", "LastKeywordIPTC", "Keywords", "keywords"), _WORDS
     ),
     **dict.fromkeys(("TagsList", "CatalogSets", "SupplementalCategories", "Category", "Label", "Scene"), _WORDS),
+    **dict.fromkeys(("collections", "weightedFlatSubject", "SubjectCode"), _WORDS),
     "UserComment": (Harm.WHO, "comment"),
     "Instructions": (Harm.WHO, "instructions"),
     "TransmissionReference": (Harm.WHO, "job number"),
@@ -65,21 +88,22 @@ NAMES = {
     "LayerText": (Harm.CROPPED, "text of layers"),
     "LayerName": (Harm.CROPPED, "name of a layer"),
     **dict.fromkeys(("DocumentID", "OriginalDocumentID", "documentID", "originalDocumentID"), _ID),
+    **dict.fromkeys(("identifier", "Identifier", "ExtId"), _ID),
+    "FbId": (Harm.TRAVELS, "ID of an app with Facebook"),
     **dict.fromkeys(("InstanceID", "instanceID", "VersionID"), (Harm.TRAVELS, "ID of a version")),
     "DocumentAncestors": (Harm.TRAVELS, "ID of a picture that was pasted into it"),
     "History": (Harm.TRAVELS, "edit history"),
     "RawFileName": (Harm.NAME, "name of the original file"),
     "PreservedFileName": (Harm.NAME, "name of the original file"),
-    "filePath": (Harm.NAME, "name of another file"),
-    "manifestReference": (Harm.NAME, "name of another file"),
+    **dict.fromkeys(("filePath", "manifestReference", "RelatedSoundFile", "relation", "source"), _OTHER_FILE),
     "ICCProfile": (Harm.TRAVELS, "name of the colour profile"),
     **dict.fromkeys(("MotionPhoto", "MicroVideo", "MicroVideoOffset", "MotionPhotoPresentationTimestampUs"), _MOTION),
     "CameraUnknown": _MOTION,
     **dict.fromkeys(("HDRGainMapVersion", "HDRGainMapHeadroom", "GainMapMax", "HDRCapacityMax"), _GAIN),
     **dict.fromkeys(("DepthMap", "DepthImage", "Near", "Far"), _DEPTH),
     "SpecialTypeID": (Harm.TRAVELS, "special kind of photo"),
-    "BurstID": (Harm.TRAVELS, "ID of a burst of photos"),
-    "BurstUUID": (Harm.TRAVELS, "ID of a burst of photos"),
+    **dict.fromkeys(("BurstID", "BurstUUID", "CameraBurstID"), _BURST),
+    **dict.fromkeys(("Created", "UTCAtExposure", "DateAcquired"), _CREATED),
     "ContentIdentifier": (Harm.TRAVELS, "ID of the live photo"),
     "provenance": (Harm.TRAVELS, "content credentials on the web"),
     "Rating": (Harm.WHO, "rating"),
@@ -89,7 +113,9 @@ NAMES = {
     "AISystemUsed": _SOFTWARE,
 }
 
-CONTACT = frozenset({"WebStatement", "EmailAddress", "Telephone", "BaseURL", "CreatorAddress", "CreatorWorkEmail"})
+CONTACT = frozenset(
+    {"WebStatement", "Email", "Url", "EmailAddress", "Telephone", "BaseURL", "CreatorAddress", "CreatorWorkEmail"}
+)
 
 IGNORED = frozenset(
     {"Orientation", "XResolution", "YResolution", "ResolutionUnit", "ColorSpace", "PixelXDimension", "PixelYDimension"}

@@ -8,7 +8,7 @@ from cloak.inspect import position
 from cloak.inspect.exif import together
 from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.xmp import Property
-from cloak.inspect.xmp_names import CONTACT, IGNORED, NAMES, PLACES
+from cloak.inspect.xmp_names import CONTACT, IGNORED, LATITUDES, LONGITUDES, NAMES, PLACES
 
 _DATE = re.compile(r"(date|time|when)$", re.IGNORECASE)
 _LOOKS_LIKE_DATE = re.compile(r"\d{4}[-:]\d\d|\d\d?:\d\d|\d{4}$")
@@ -16,6 +16,13 @@ _EDITING = ("crs", "camera-raw-settings", "lightroom", "darktable")
 _CONTACTS = ("Ci", "Licensor", "ImageSupplier", "ImageCreator", "CopyrightOwner")
 _REGIONS = frozenset({"Regions", "RegionList", "RegionInfo"})
 _ELSEWHERE = frozenset({"Make", "Model", "LensMake", "LensModel"})
+_POSITIONS = (
+    (LATITUDES, LONGITUDES, "position"),
+    (frozenset({"GPSDestLatitude"}), frozenset({"GPSDestLongitude"}), "position of what it shows"),
+)
+_COORDINATES = frozenset(name for *pair, _ in _POSITIONS for names in pair for name in names)
+_WORDLESS = re.compile(r"[-+\d.,/:;%() ]*|true|false", re.IGNORECASE)
+_MOST_TEXTS = 20
 _LONG = 200
 _PRESENCE = frozenset({"gain map", "depth map", "motion photo"})
 """What is told by being there, whatever its settings are."""
@@ -23,7 +30,7 @@ _PRESENCE = frozenset({"gain map", "depth map", "motion photo"})
 
 def say(found: Sequence[Property], notes: Notes) -> None:
     """Say what a packet's properties say."""
-    others: dict[str, None] = {}
+    others: dict[str, str] = {}
     edits: list[Property] = []
     settings = 0
     for item in found:
@@ -31,21 +38,30 @@ def say(found: Sequence[Property], notes: Notes) -> None:
             continue
         if "History" in item.path:
             edits.append(item)
-        elif item.name in {"GPSLatitude", "GPSLongitude", "GPSDestLatitude", "GPSDestLongitude"}:
+        elif item.name in _COORDINATES:
             continue
         elif any(mark in item.space for mark in _EDITING) and item.name not in NAMES:
             settings += 1
         elif not _said(item, notes):
-            others[item.name] = None
+            others.setdefault(item.name, item.value)
     _positions(found, notes)
     _cameras(found, notes)
     _history(edits, notes)
     if settings:
         notes.say(Harm.TRAVELS, "editing settings", f"{settings} settings of a photo editor", source="XMP")
-    if others:
-        notes.say(Harm.TRAVELS, "other XMP entries", f"{len(others)}: {', '.join(list(others)[:30])}", source="XMP")
+    _others(others, notes)
     if not found:
         notes.say(Harm.TRAVELS, "XMP block without entries", source="XMP")
+
+
+def _others(others: dict[str, str], notes: Notes) -> None:
+    """What we have no words for: texts in the words of the file, of numbers the names alone."""
+    texts = [name for name, value in others.items() if not _WORDLESS.fullmatch(value[:_LONG])][:_MOST_TEXTS]
+    for name in texts:
+        notes.say(Harm.TRAVELS, f"other XMP entry ({name})", others[name][:_LONG], source="XMP")
+    rest = [name for name in others if name not in texts]
+    if rest:
+        notes.say(Harm.TRAVELS, "other XMP entries", f"{len(rest)}: {', '.join(rest[:30])}", source="XMP")
 
 
 def _said(item: Property, notes: Notes) -> bool:
@@ -60,7 +76,9 @@ def _said(item: Property, notes: Notes) -> bool:
     if meaning is None:
         return False
     harm, what = meaning
-    if what not in _PRESENCE:
+    if what == "maker note":
+        notes.say(harm, what, f"{len(item.value):,} characters", source="XMP")
+    elif what not in _PRESENCE:
         notes.say(harm, what, _date(item.value) if harm is Harm.WHEN else item.value, source="XMP")
     elif item.value != "0":
         notes.say(harm, what, source="XMP")
@@ -128,11 +146,8 @@ def _picture(item: Property, notes: Notes) -> bool:
 
 
 def _positions(found: Sequence[Property], notes: Notes) -> None:
-    for names, what in (
-        (("GPSLatitude", "GPSLongitude"), "position"),
-        (("GPSDestLatitude", "GPSDestLongitude"), "position of what it shows"),
-    ):
-        values = [next((item.value for item in found if item.name == name), "") for name in names]
+    for *pair, what in _POSITIONS:
+        values = [next((item.value for item in found if item.name in names), "") for names in pair]
         if any(values):
             notes.say(Harm.WHERE, what, position.written(*values), source="XMP")
 
