@@ -6,6 +6,7 @@ from cloak.inspect import blocks, makernotes, position
 from cloak.inspect.exif_tags import DATES, SETTINGS, STRUCTURE, TEXTS, TIFF_STRUCTURE, WINDOWS
 from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.ifd import Tag, walk
+from cloak.inspect.text import decoded
 
 _HEADERS = (b"Exif\0\0", b"Exif\0", b"EXIF\0\0", b"exif\0\0")
 _MOST_HEADERS = 8
@@ -17,6 +18,8 @@ _COST = 500
 """Of a tag, in `Notes.spend`."""
 
 _TIMES = 4
+_TEXT, _BYTES = 2, frozenset({1, 7})
+_SHORTEST, _LONGEST = 4, 1 << 12  # of what may be a word, where nothing says that it is text
 _POSITION = frozenset({2, 4})
 _SUBFILE = 0x00FE
 _THUMBNAIL, _THUMBNAIL_SIZE = 0x0201, 0x0202
@@ -76,13 +79,25 @@ def _directory(tags: Mapping[int, Tag], notes: Notes, source: str, structure: fr
             blocks.read(_NESTED[number], tag.value, notes)
         elif number == 0x935C:
             notes.say(Harm.CROPPED, "Photoshop layers", f"{len(tag.value):,} bytes", source=source)
-        elif number not in structure:
+        elif number not in structure and not _words(tag, notes, source):
             others.append(number)
     if any(number in tags for number in _GEOTIFF):
         notes.say(Harm.WHERE, "place on a map (GeoTIFF)", _reference(tags), source=source)
     if others:
         value = ", ".join(f"0x{number:04x}" for number in others[:20])
         notes.say(Harm.TRAVELS, "other EXIF entries", value, source=source)
+
+
+def _words(tag: Tag, notes: Notes, source: str) -> bool:
+    """Say an entry that we do not know in its own words; False where it holds none."""
+    content = bytes(tag.value[:_LONGEST]).rstrip(b"\0 ")
+    value = decoded(content)
+    text = content.isascii() and value.isprintable() and b"\0" not in content and len(value) >= _SHORTEST
+    if tag.kind != _TEXT and not (tag.kind in _BYTES and text):
+        return False
+    if value:
+        notes.say(Harm.TRAVELS, f"other EXIF entry (0x{tag.number:04x})", value, source=source)
+    return True
 
 
 def _reference(tags: Mapping[int, Tag]) -> str:

@@ -40,6 +40,8 @@ _NAMES = {
     231: (Harm.TRAVELS, "edit history"),
 }
 _DATES = {(30, 35): "released", (55, 60): "created", (62, 63): "digitised", (37, 38): "expires"}
+_PREVIEW = 202
+_SHORTEST = 4
 _MOST = 5_000
 _COST = 200
 """Of a record, in `Notes.spend`."""
@@ -71,6 +73,10 @@ def read(block: memoryview, notes: Notes) -> None:
         values.setdefault(number, value)
         if number in _NAMES and value.strip():
             notes.say(*_NAMES[number], value, source="IPTC")
+        elif number == _PREVIEW:
+            notes.picture(block[position - size : position], "preview", source="IPTC")
+        elif number not in _NAMES and value.isprintable() and len(value) >= _SHORTEST and not value.isdigit():
+            notes.say(Harm.TRAVELS, f"other IPTC entry (2:{number})", value, source="IPTC")
         elif number not in _NAMES and not any(number in pair for pair in _DATES):
             others += 1
     _dates(values, notes)

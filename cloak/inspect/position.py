@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.ifd import Tag
+from cloak.inspect.text import decoded
 
 _METRES = 111_320.0
 """Of a degree of latitude."""
@@ -17,6 +18,8 @@ _BEST = 3.0
 _OF_DOP = 5.0
 """Metres of error for each unit of dilution of precision, for receivers in cameras and phones."""
 
+_EVERYWHERE = re.compile(r"WGS[- ]?84|\W*$", re.IGNORECASE)
+_ENCODINGS = frozenset({b"ASCII\0\0\0", b"JIS\0\0\0\0\0", bytes(8)})
 _UNITS = (Fraction(1), Fraction(1, 60), Fraction(1, 3600))
 _IN_XMP = re.compile(
     r"([+-]?\d{1,3}(?:\.\d{1,12})?)(?:,(\d{1,2}(?:\.\d{1,12})?))?(?:,(\d{1,2}(?:\.\d{1,12})?))?\s?([NSEW]?)"
@@ -71,8 +74,21 @@ def _details(tags: Mapping[int, Tag], notes: Notes, source: str) -> None:
     unit = {"K": "km/h", "M": "mph", "N": "knots"}.get(_text(tags, 0xC)[:1], "")
     for number in _numbers(tags, 0xD)[:1]:
         notes.say(Harm.WHERE, "speed", f"{number:.1f} {unit}", source=source)
-    if 0x1C in tags:
-        notes.say(Harm.WHERE, "area", bytes(tags[0x1C].value[8:]).decode("latin-1"), source=source)
+    for tag, what in ((0x1C, "area"), (0x1B, "how it was found")):
+        if tag in tags and (value := _coded(tags[tag])):
+            notes.say(Harm.WHERE, what, value, source=source)
+    for tag, what in ((8, "satellites"), (0x12, "map datum")):
+        value = _text(tags, tag)
+        if value and not _EVERYWHERE.match(value):
+            notes.say(Harm.WHERE, what, value, source=source)
+
+
+def _coded(tag: Tag) -> str:
+    """A text behind the name of its encoding; some writers leave that out."""
+    head, rest = bytes(tag.value[:8]), bytes(tag.value[8 : 1 << 12])
+    if head == b"UNICODE\0":
+        return rest.decode("utf-16-le" if tag.little else "utf-16-be", "replace").strip("\0 ")
+    return decoded(rest) if head in _ENCODINGS else tag.text()
 
 
 def _angle(tags: Mapping[int, Tag], reference: int, number: int, negative: str) -> Fraction | None:

@@ -1,8 +1,11 @@
 """Entries that few files have are told, in people's words where there are any, else in those of the file."""
 
-import pytest
+import struct
 
-from .photos import jpeg, look, told, xmp
+import pytest
+from PIL import Image
+
+from .photos import inserted, jpeg, look, scene, told, xmp
 
 DJI = 'xmlns:drone-dji="http://www.dji.com/drone-dji/1.0/"'
 ADS = 'xmlns:Attrib="http://ns.attribution.com/ads/1.0/"'
@@ -41,3 +44,47 @@ def test_what_xmp_says_is_told(tmp_path, said, harm, what):
 def test_of_numbers_in_xmp_that_mean_nothing_to_people_only_the_names_are_told(tmp_path):
     found = told(look(tmp_path, jpeg(xmp=xmp("xmp:Fine='1' xmp:Finer='0.5, -3' xmp:Finest='True'"))))
     assert found == {("travels", "other XMP entries"): "3: Fine, Finer, Finest"}
+
+
+def test_texts_in_exif_that_only_one_maker_writes_are_told(tmp_path):
+    exif = Image.Exif()
+    exif.update({0x010F: "Xiaomi", 0x9999: '{"owner":"Ada"}', 0xC6D2: "Our house", 0x9AAA: bytes(range(200, 250))})
+    exif.get_ifd(0x8769).update({0x9A00: "Xiaomi 13", 0xFEA0: "Bob"})
+    found = told(look(tmp_path, jpeg(exif=exif)))
+    assert found["travels", "other EXIF entry (0x9999)"] == '{"owner":"Ada"}'
+    assert found["travels", "other EXIF entry (0xfea0)"] == "Bob"
+    assert found["travels", "other EXIF entries"] == "0x9aaa"
+    assert found["who", "title"] == "Our house"
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "what", "text"),
+    [
+        (0x1B, b"ASCII\0\0\0CELLID", "how it was found", "CELLID"),
+        (0x1C, b"UNICODE\0" + "Graz".encode("utf-16-be"), "area", "Graz"),
+        (0x12, "MGI", "map datum", "MGI"),
+        (0x08, "07 12 31", "satellites", "07 12 31"),
+    ],
+)
+def test_how_a_position_was_found_is_told(tmp_path, tag, value, what, text):
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (47.0, 4.0, 0.0), 3: "E", 4: (15.0, 26.0, 0.0), tag: value})
+    assert told(look(tmp_path, jpeg(exif=exif)))["where", what] == text
+
+
+def test_a_datum_that_is_everywhere_is_not_told(tmp_path):
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (47.0, 4.0, 0.0), 3: "E", 4: (15.0, 26.0, 0.0), 0x12: "WGS-84"})
+    assert ("where", "map datum") not in told(look(tmp_path, jpeg(exif=exif)))
+
+
+def test_a_preview_in_iptc_is_shown_and_unknown_texts_are_told(tmp_path):
+    other = jpeg(scene(seed=9))
+    entries = ((7, b"Ada's"), (10, b"5"), (202, other))
+    records = b"".join(b"\x1c\2" + bytes([number]) + struct.pack(">H", len(value)) + value for number, value in entries)
+    block = b"Photoshop 3.0\x008BIM\4\4\0\0" + struct.pack(">I", len(records)) + records
+    inspection = look(tmp_path, inserted(jpeg(), (0xED, block)))
+    found = told(inspection)
+    assert found["travels", "other IPTC entry (2:7)"] == "Ada's"
+    assert found["travels", "other IPTC entries"] == "1"
+    assert "LOOKS DIFFERENT" in found["cropped", "preview"]
