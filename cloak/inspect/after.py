@@ -46,10 +46,15 @@ def read(data: Buffer, start: int, notes: Notes, *, padding: bool = True) -> Non
             isobmff.video(memoryview(data)[max(start, found.start() - 4) :], notes)
     if b"MotionPhoto_Data" in head[-4096:] or b"SEFT" in head[-64:]:
         kinds.append("notes of a Samsung phone")
-    if utc := search(_SAMSUNG, data, start, overlap=32):
-        notes.say(Harm.WHEN, "taken", film.unix(int(utc.group(1)) / 1000), source="after the end")
+    samsung(data, start, notes)
     text = f"{size:,} bytes" + (f": {', '.join(kinds)}" if kinds else "")
     notes.say(Harm.TRAVELS, "data after the end of the picture", text, source="after the end")
+
+
+def samsung(data: Buffer, start: int, notes: Notes, *, source: str = "after the end") -> None:
+    """Say when a Samsung phone took it, if its notes are there."""
+    if utc := search(_SAMSUNG, data, start, overlap=32):
+        notes.say(Harm.WHEN, "taken", film.unix(int(utc.group(1)) / 1000), source=source)
 
 
 def _pictures(data: Buffer, start: int, notes: Notes) -> int:

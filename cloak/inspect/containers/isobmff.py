@@ -4,19 +4,31 @@ Source: ISO/IEC 14496-12 and 23008-12; MIAF (23000-22); Google's motion photo fo
 """
 
 import contextlib
+import zlib
 
 from cloak.image import bmff
 from cloak.image.bmff import Box, Meta
 from cloak.image.buffers import Buffer
 from cloak.image.structure import StructureError
-from cloak.inspect import blocks, crops, film, samples, stills, unused
+from cloak.inspect import after, blocks, crops, film, samples, stills, unused
 from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.text import decoded
 
 _PLAIN = frozenset({b"ftyp", b"mdat", b"free", b"skip", b"idat", b"wide"})
 _C2PA = "d8fec3d61b0e483c92975828877ec481"
 _UUIDS = {"be7acfcb97a942e89c71999491e3afac": "XMP", _C2PA: "content credentials"}
+_NEEDED = frozenset({b"meta", b"moov", b"moof", b"mdat"})
 _FREE = frozenset({b"free", b"skip", b"wide"})
+_PARTS = frozenset({b"Color", b"Alpha", b"Image", b"XMP", b"Exif", b"Gain Map", b"GMap"})
+_TEXTS = {b"udes": slice(1, 4), b"altt": slice(0, 1)}
+"""Properties that are texts, and which of these are no names of languages."""
+
+_OF_THE_PICTURE = frozenset(
+    b"hvcC lhvC av1C avcC vvcC evcC jpgC j2kH uncC cmpd icef ispe pixi colr irot imir iscl clap pasp auxi a1op a1lx "
+    b"lsel tols clli mdcv cclv amve rloc rref oinf prdi aebr afbr dobr pano wbbr subs free skip".split()
+)
+"""Properties that say how pixels are coded or shown."""
+
 _LARGEST = 1 << 26
 _MOST_ITEMS = 10_000
 _MOST_STORES = 20
@@ -31,16 +43,28 @@ _AUXILIARY = (
 def read(data: Buffer, notes: Notes) -> None:
     """Say what a HEIC or AVIF says."""
     view = memoryview(data)
-    found = []
+    found: list[Box] = []
     try:
         for box in bmff.boxes(view):
+            if found and not _belongs(box.kind):
+                after.read(data, box.start, notes, padding=False)
+                break
             found.append(box)
             with notes.reading(f"box {box.kind.decode('latin-1')}"):
                 _box(data, box, notes)
     except StructureError as error:
-        notes.damaged(f"the file is cut short or damaged ({error})")
+        end = found[-1].end if found else 0
+        if {box.kind for box in found} & _NEEDED and bytes(data[end + 4 : end + 8]) not in _NEEDED:
+            after.read(data, end, notes)  # which is no box
+        else:
+            notes.damaged(f"the file is cut short or damaged ({error})")
     with notes.reading("the places of the items"):
         _unused(data, found, notes)
+
+
+def _belongs(kind: bytes) -> bool:
+    """Whether a box is one of this file, and not the first one of another or what a phone put behind it."""
+    return kind.isascii() and kind.isalnum() and kind != b"ftyp"
 
 
 def _unused(data: Buffer, found: list[Box], notes: Notes) -> None:
@@ -77,6 +101,11 @@ def _box(data: Buffer, box: Box, notes: Notes) -> None:
     elif box.kind == b"moov":
         view, source = memoryview(data)[box.start : box.end], "animation"
         film.read(view, notes, source=source, offset=box.start, photo=lambda found: _frames(data, found, notes, source))
+    elif box.kind == b"udta":
+        film.read(memoryview(data)[box.start : box.end], notes, source="file")
+    elif box.kind == b"sefd":
+        notes.say(Harm.TRAVELS, "notes of a Samsung phone", f"{len(box.body):,} bytes", source="box sefd")
+        after.samsung(bytes(box.body[:_LARGEST]), 0, notes, source="box sefd")
     elif box.kind == b"mpvd":
         notes.say(Harm.TRAVELS, "motion video", f"{len(box.body):,} bytes", source="box mpvd")
         video(box.body, notes)
@@ -120,14 +149,14 @@ def _frames(data: Buffer | memoryview, box: Box, notes: Notes, source: str) -> N
 def _items(data: Buffer | memoryview, meta: Meta, notes: Notes) -> None:
     """Items that hold text, and the names of all."""
     for number, item in list(meta.items.items())[:2000]:
-        if item.name and item.name not in {b"Color", b"Alpha", b"Image", b"XMP", b"Exif", b"Gain Map"}:
+        if item.name and item.name not in _PARTS:
             notes.say(Harm.TRAVELS, "name of a part", decoded(item.name), source="item")
         if item.kind == b"tmap":
             notes.say(Harm.TRAVELS, "gain map", source="item")
         if item.kind not in {b"Exif", b"mime", b"uri "}:
             continue
         with notes.reading(f"item {number}"):
-            content = stills.content(data, meta, number, _LARGEST)
+            content = _unpacked(stills.content(data, meta, number, _LARGEST), item.extra, notes)
             if item.kind == b"Exif":  # a length, then that many bytes, then the TIFF header
                 blocks.read("EXIF", _exif(content), notes)
             elif item.extra.startswith(b"application/rdf+xml") or b"<x:xmpmeta" in content[:400]:
@@ -135,6 +164,16 @@ def _items(data: Buffer | memoryview, meta: Meta, notes: Notes) -> None:
             else:
                 kind = decoded(item.extra) or item.kind.decode("latin-1")
                 notes.say(Harm.TRAVELS, "data of an application", f"{kind}, {len(content):,} bytes", source="item")
+
+
+def _unpacked(content: bytes, about: bytes, notes: Notes) -> bytes:
+    """An item's content, inflated where that is said behind its type."""
+    if about.split(b"\0")[1:2] != [b"deflate"]:
+        return content
+    notes.spend(len(content))
+    content = zlib.decompressobj().decompress(content, _LARGEST)
+    notes.spend(len(content))
+    return content
 
 
 def _exif(content: bytes) -> bytes:
@@ -149,19 +188,30 @@ def _exif(content: bytes) -> bytes:
 
 def _properties(meta: Meta, notes: Notes) -> None:
     for box in meta.properties[:2000]:
-        kind = bytes(box.body[4:200]).split(b"\0")[0].lower()
         if box.kind == b"colr" and bytes(box.body[:4]) in {b"prof", b"rICC"}:
             blocks.read("colour profile", box.body[4:], notes)
         elif box.kind == b"auxC":
-            named = next((name for mark, name in _AUXILIARY if mark in kind), "")
-            if kind.endswith(b"auxid:2"):
-                named = "depth map"
-            if named or not (b"alpha" in kind or kind.endswith(b"auxid:1")):
-                notes.say(Harm.TRAVELS, named or "auxiliary picture", decoded(kind), source="item")
-        elif box.kind == b"udes":
-            notes.say(Harm.WHO, "caption", " ".join(decoded(box.body[4:]).split("\0")), source="item")
+            _auxiliary(bytes(box.body[4:200]).split(b"\0")[0].lower(), notes)
+        elif box.kind in _TEXTS:
+            texts = [decoded(part) for part in bytes(box.body[4 : 1 << 16]).split(b"\0")]
+            value = ", ".join(text for text in texts[_TEXTS[box.kind]] if text)
+            notes.say(Harm.WHO, "caption", value, source="item")
         elif box.kind in {b"crtt", b"mdft"}:
             seconds = int.from_bytes(box.body[4:12], "big") / 1e6 - 2_082_844_800
             if seconds > 0:
                 what = "created" if box.kind == b"crtt" else "changed"
                 notes.say(Harm.WHEN, what, film.unix(seconds), source="item")
+        elif box.kind in {b"cmin", b"cmex"}:
+            notes.say(Harm.DEVICE, "camera settings", "lens and place of the camera", source="item")
+        elif box.kind not in _OF_THE_PICTURE:
+            name = f"private property ({box.kind.decode('latin-1')})"
+            notes.say(Harm.TRAVELS, name, f"{len(box.body):,} bytes", source="item")
+
+
+def _auxiliary(kind: bytes, notes: Notes) -> None:
+    """Say what a picture that goes with another is, unless that is how transparent it is."""
+    named = next((name for mark, name in _AUXILIARY if mark in kind), "")
+    if kind.endswith(b"auxid:2"):
+        named = "depth map"
+    if named or not (b"alpha" in kind or kind.endswith(b"auxid:1")):
+        notes.say(Harm.TRAVELS, named or "auxiliary picture", decoded(kind), source="item")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from cloak.image.bmff import Box, boxes
 from cloak.image.buffers import Buffer
 from cloak.image.structure import StructureError
-from cloak.inspect import blocks
+from cloak.inspect import after, blocks
 from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.text import decoded, whole
 
@@ -29,12 +29,18 @@ def read(data: Buffer, notes: Notes) -> None:
     if bytes(view[:2]) == _START.to_bytes(2, "big"):
         _codestream(view, notes)
         return
+    end, picture = 0, False
     try:
-        for box in _flat(view):
-            with notes.reading(f"box {box.kind.decode('latin-1')}"):
-                _box(box, notes)
+        for top in boxes(view):
+            end, picture = top.end, picture or top.kind == b"jp2c"
+            for box in _flat(top.body) if top.kind in _NESTS else (top,):
+                with notes.reading(f"box {box.kind.decode('latin-1')}"):
+                    _box(box, notes)
     except StructureError as error:
-        notes.damaged(f"the JPEG 2000 file is damaged ({error})")
+        if picture and end < len(data):  # what follows is no box
+            after.read(data, end, notes, padding=False)
+        else:
+            notes.damaged(f"the JPEG 2000 file is damaged ({error})")
 
 
 def _flat(data: memoryview, depth: int = 0) -> Iterator[Box]:
