@@ -1,14 +1,16 @@
 """Bytes of TIFFs and animations that nothing refers to, and what motion videos list, are told."""
 
+import struct
 import zlib
 
 import pytest
 
 from cloak.image.strip import strip_bytes
 
-from ..image.dirty import SECRET, exif, xmp  # noqa: TID252 -- the tests are no package that could be named
+from ..image.dirty import SECRET, chunk, exif, xmp  # noqa: TID252 -- the tests are no package that could be named
 from ..image.isobmff_files import Item, box, full, meta  # noqa: TID252
 from ..image.isobmff_films import film, pictures, track  # noqa: TID252
+from ..image.png_files import apng  # noqa: TID252
 from ..image.tiff_files import (  # noqa: TID252
     DEFLATED,
     DETAILS,
@@ -137,3 +139,37 @@ def test_items_that_a_motion_video_lists_are_told(tmp_path, inside, around):
     assert found["where", "position"].startswith("51.4778")
     assert found["when", "taken"] == "2026-05-01 12:00:00"
     assert found["who", "tagged face"] == SECRET.decode()
+
+
+def packed(*streams):
+    """A PNG of 4 x 4 grey pixels whose chunks of pixels hold these streams."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 0, 0, 0, 0))
+    body = b"".join(chunk(b"IDAT", stream) for stream in streams)
+    return b"\x89PNG\r\n\x1a\n" + head + body + chunk(b"IEND", b"")
+
+
+ROWS = 4 * (b"\0" + b"1234")
+
+
+@pytest.mark.parametrize(
+    ("streams", "count"),
+    [
+        ([zlib.compress(ROWS)], None),
+        ([zlib.compress(ROWS)[:9], zlib.compress(ROWS)[9:]], None),
+        ([zlib.compress(ROWS) + bytes(8)], None),
+        ([zlib.compress(ROWS) + b"secrets!"], "8 bytes"),
+        ([zlib.compress(ROWS), b"secrets!"], "8 bytes"),
+        ([zlib.compress(ROWS + b"secrets!")], "8 bytes"),
+    ],
+)
+def test_what_a_crop_leaves_among_the_pixels_of_a_png_is_told(tmp_path, streams, count):
+    assert told(look(tmp_path, packed(*streams))).get(UNUSED) == count
+
+
+def test_what_lies_behind_the_pixels_of_a_frame_is_told(tmp_path):
+    plain = apng(3)
+    assert UNUSED not in told(look(tmp_path, plain))
+    start = plain.rindex(b"fdAT") - 4
+    size = int.from_bytes(plain[start : start + 4], "big")
+    longer = plain[:start] + chunk(b"fdAT", plain[start + 8 : start + 8 + size] + b"secrets!")
+    assert told(look(tmp_path, longer + plain[start + 12 + size :]))[UNUSED] == "8 bytes"

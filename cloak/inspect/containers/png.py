@@ -4,13 +4,17 @@ Source: PNG third edition, sections 5 and 11; ExifTool's documentation for Image
 """
 
 import binascii
+import contextlib
 import re
 import zlib
 from collections.abc import Iterator
 
+from cloak.errors import PhotoError
 from cloak.image.buffers import Buffer
-from cloak.inspect import after, blocks
+from cloak.image.strip.png_pixels import Header
+from cloak.inspect import after, blocks, unused
 from cloak.inspect.finding import Harm, Notes
+from cloak.inspect.surplus import Surplus
 from cloak.inspect.text import decoded
 
 _PLAIN = frozenset(
@@ -69,6 +73,7 @@ def read(data: Buffer, notes: Notes) -> None:
     """Say what a PNG says, and what follows it."""
     end = _SIGNATURE
     others: dict[str, int] = {}
+    pictures = _Pictures(data)
     with memoryview(data) as view:
         for kind, start, end in _chunks(data):
             size = end - 4 - start
@@ -76,7 +81,9 @@ def read(data: Buffer, notes: Notes) -> None:
             if kind not in _PLAIN and not _chunk(kind, content, notes):
                 name = kind.decode("latin-1")
                 others[name] = others.get(name, 0) + size
+            pictures.take(kind, start, end - 4)
             if kind == b"IEND":
+                pictures.tell(notes)
                 if end < len(data):
                     after.read(data, end, notes)
                 break
@@ -84,6 +91,35 @@ def read(data: Buffer, notes: Notes) -> None:
             notes.damaged("the PNG file ends before its IEND chunk")
     for name, size in list(others.items())[:50]:
         notes.say(Harm.TRAVELS, f"private chunk ({name})", f"{size:,} bytes", source="PNG")
+
+
+class _Pictures:
+    """Where the pixels of the pictures lie, and how many there should be."""
+
+    def __init__(self, data: Buffer) -> None:
+        self._data = data
+        self._found: list[tuple[bytes, list[unused.Span]]] = []
+
+    def take(self, kind: bytes, start: int, end: int) -> None:
+        """Look at a chunk, given by its content."""
+        if kind == b"IHDR":
+            self._found.append((bytes(self._data[start : start + 8]), []))
+        elif kind == b"fcTL" and self._found and (len(self._found) > 1 or self._found[0][1]):  # not the first frame
+            self._found.append((bytes(self._data[start + 4 : start + 12]), []))
+        elif kind == b"IDAT" and self._found:
+            self._found[0][1].append((start, end))
+        elif kind == b"fdAT" and len(self._found) > 1:
+            self._found[-1][1].append((start + 4, end))
+
+    def tell(self, notes: Notes) -> None:
+        """Say how many bytes are behind the pixels."""
+        surplus = Surplus(self._data)
+        with contextlib.suppress(PhotoError):
+            header = Header.parse(bytes(self._data[16:29]))
+            for edges, places in self._found:
+                size = header.size(int.from_bytes(edges[:4], "big"), int.from_bytes(edges[4:], "big"))
+                surplus.add(places, size)
+        unused.tell(surplus.count, notes)
 
 
 def _chunks(data: Buffer) -> Iterator[tuple[bytes, int, int]]:
