@@ -8,7 +8,9 @@ from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.text import decoded
 
 _HEADERS = (b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:")
-_SIGNATURES = frozenset({b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa"})
+SIGNATURES = frozenset({b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa"})
+"""What a resource starts with."""
+
 _BLOCKS = {0x0404: "IPTC", 0x0422: "EXIF", 0x0423: "EXIF", 0x0424: "XMP", 0x040F: "colour profile"}
 _THUMBNAILS = (0x0409, 0x040C)
 _THUMBNAIL_HEADER = 28
@@ -21,7 +23,7 @@ def read(block: memoryview, notes: Notes) -> None:
     position = next((len(header) for header in _HEADERS if bytes(block[: len(header)]) == header), 0)
     others = 0
     for _ in range(_MOST):
-        if bytes(block[position : position + 4]) not in _SIGNATURES or position + 12 > len(block):
+        if bytes(block[position : position + 4]) not in SIGNATURES or position + 12 > len(block):
             break
         kind = int.from_bytes(block[position + 4 : position + 6], "big")
         start = position + 6 + (block[position + 6] + 2) // 2 * 2

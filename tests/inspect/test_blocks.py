@@ -1,5 +1,6 @@
 """EXIF, XMP, IPTC, Photoshop resources and content credentials are told in people's words, with values."""
 
+import io
 import json
 import struct
 import time
@@ -112,6 +113,28 @@ def test_iptc_and_photoshop_resources_are_told(tmp_path):
     assert found["when", "created"] == "2024-05-01 12:34:56 +0200"
     assert found["name", "name in Photoshop"] == "Ada_1"
     assert "LOOKS DIFFERENT" in found["cropped", "thumbnail"]
+
+
+def test_photoshop_resources_in_several_segments_are_read_as_one(tmp_path):
+    records = iptc((80, b"Ada"), *((120, b"x" * 900) for _ in range(3)), (90, b"Graz"))
+    whole = resource(0x0404, records) + resource(0x040B, b"http://example.org/ada")
+    parts = [(0xED, b"Photoshop 3.0\0" + whole[start : start + 1000]) for start in range(0, len(whole), 1000)]
+    found = told(look(tmp_path, inserted(jpeg(), *parts)))
+    assert (found["who", "artist"], found["where", "city"]) == ("Ada", "Graz")
+    assert found["who", "contact"] == "http://example.org/ada"
+
+
+@pytest.mark.parametrize("name", [b"MGK8BIM0000", b"MGKIPTC0000"])
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_iptc_that_imagemagick_puts_into_a_gif_is_told(tmp_path, name, wrapped):
+    records = iptc((80, b"Ada"), (90, b"Graz"))
+    content = resource(0x0404, records) if wrapped else records
+    buffer = io.BytesIO()
+    scene().quantize(4).save(buffer, "GIF")
+    data = buffer.getvalue()
+    start = data.index(b"\x2c", 13 + 3 * 4)
+    block = b"\x21\xff\x0b" + name + bytes([len(content)]) + content + b"\0"
+    assert told(look(tmp_path, data[:start] + block + data[start:]))["where", "city"] == "Graz"
 
 
 def box(kind, content):

@@ -12,6 +12,9 @@ _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _CONTROL, _COMMENT, _TEXT, _APPLICATION = 0xF9, 0xFE, 0x01, 0xFF
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 _BLOCKS = {b"XMP DataXMP": "XMP", b"ICCRGBG1012": "colour profile", b"C2PA_GIF\x01\x00\x00": "content credentials"}
+_RESOURCES = (b"MGK8BIM0000", b"MGKIPTC0000")
+"""Of ImageMagick: Photoshop's resources, or IPTC records as they are."""
+
 _XMP_TRAILER = 257
 _LARGEST = 1 << 25
 _MOST = 1_000_000
@@ -77,6 +80,9 @@ def _extension(data: Buffer, position: int, end: int, notes: Notes) -> None:
             blocks.read("XMP", bytes(data[start : min(max(start, end - _XMP_TRAILER - 1), start + _LARGEST)]), notes)
         elif name in _BLOCKS:
             blocks.read(_BLOCKS[name], _joined(data, start, end), notes)
+        elif name in _RESOURCES:
+            content = _joined(data, start, end)
+            blocks.read("Photoshop" if content[:4] == b"8BIM" else "IPTC", content, notes)
         elif name not in _LOOPS:
             size = f"{name.decode('latin-1')}, {end - start:,} bytes"
             notes.say(Harm.TRAVELS, "data of an application", size, source="GIF")

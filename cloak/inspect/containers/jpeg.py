@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from cloak.image.buffers import Buffer, search
 from cloak.inspect import after, blocks, ciff
 from cloak.inspect.finding import Harm, Notes
+from cloak.inspect.photoshop import SIGNATURES
 from cloak.inspect.text import decoded
 
 _ENTROPY_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -99,6 +100,7 @@ class _Parts:
         self.xmp: dict[bytes, dict[int, bytes]] = {}
         self.credentials: dict[tuple[int, bytes], dict[int, bytes]] = {}
         self.exif: list[bytes] = []
+        self.photoshop: list[bytes] = []
         self.thermal: dict[int, bytes] = {}
         self.held = 0
 
@@ -117,7 +119,7 @@ class _Parts:
             place = int.from_bytes(block[4:8], "big")
             self.credentials.setdefault((int.from_bytes(block[2:4], "big"), block[8:16]), {})[place] = block[8:]
         elif number == 13 and block.startswith(_PHOTOSHOP):
-            blocks.read("Photoshop", block, self.notes)
+            self._resources(block)
         elif number == 12 and b"=" in block:
             self._picture_info(block)
         elif not (number == 14 and block.startswith(b"Adobe")):
@@ -150,8 +152,19 @@ class _Parts:
         else:
             self._other(1, block)
 
+    def _resources(self, block: bytes) -> None:
+        """Put resources of Photoshop aside, with the rest of one that did not fit into the segment before."""
+        head = next(head for head in _PHOTOSHOP if block.startswith(head))
+        content = block[len(head) :]
+        if self.photoshop and content[:4] not in SIGNATURES:
+            self.photoshop[-1] += content
+        else:
+            self.photoshop.append(content)
+
     def finish(self) -> None:
         """Read what was put aside."""
+        for block in self.photoshop:
+            blocks.read("Photoshop", block, self.notes)
         for block in self.exif:
             blocks.read("EXIF", block, self.notes)
         if self.profile:
