@@ -6,8 +6,8 @@ import zlib
 
 import pytest
 
-from ..image.dirty import xmp  # noqa: TID252 -- the tests are no package that could be named
-from ..image.isobmff_files import Item, about, box, build, coded, like  # noqa: TID252
+from ..image.dirty import SECRET, xmp  # noqa: TID252 -- the tests are no package that could be named
+from ..image.isobmff_files import AV1_TEXT, SIGNED, Item, about, box, build, coded, like  # noqa: TID252
 from .photos import look, scene, told
 
 BEHIND = ("travels", "data after the end of the picture")
@@ -64,6 +64,15 @@ def test_properties_that_say_something_are_told(tmp_path):
     captions = {one.value for one in inspection.findings if one.what == "caption"}
     assert captions == {"Ada, at home, cat", "Ada smiles"}
     assert {("device", "camera settings"), ("travels", "private property (zzzz)")} <= set(told(inspection))
+
+
+@pytest.mark.parametrize("container", ["heic", "avif"])
+def test_words_inside_the_coded_picture_are_told(tmp_path, container):
+    photo = coded(container)
+    message = AV1_TEXT if container == "avif" else struct.pack(">I", len(SIGNED)) + SIGNED
+    data = build([like(photo, data=photo.data + message)], brands=container.encode() + b"mif1miaf")
+    found = told(look(tmp_path, data))
+    assert SECRET.decode() in found["travels", "messages of the encoder inside the picture"]
 
 
 def test_a_plain_heic_has_no_private_properties(tmp_path):

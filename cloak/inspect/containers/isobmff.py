@@ -10,7 +10,7 @@ from cloak.image import bmff
 from cloak.image.bmff import Box, Meta
 from cloak.image.buffers import Buffer
 from cloak.image.structure import StructureError
-from cloak.inspect import after, blocks, crops, film, samples, stills, unused
+from cloak.inspect import after, blocks, crops, film, messages, samples, stills, unused
 from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.text import decoded
 
@@ -131,6 +131,7 @@ def _meta(data: Buffer | memoryview, box: Box, notes: Notes) -> None:
     _properties(meta, notes)
     crops.read(meta, notes)
     stills.read(data, meta, notes)
+    messages.read(data, meta, notes)
 
 
 def video(data: memoryview, notes: Notes) -> None:
