@@ -12,15 +12,24 @@ _CODED = frozenset({b"hvc1", b"av01", b"avc1", b"jpeg"})
 
 def read(data: Buffer | memoryview, meta: Meta, notes: Notes) -> None:
     """Note thumbnails, as files of their own, and further photos."""
-    thumbnails = {reference.source for reference in meta.references if reference.kind == b"thmb"}
+    thumbnails = _thumbnails(meta)
     linked = {target for reference in meta.references for target in reference.targets if reference.kind == b"dimg"}
-    linked |= {reference.source for reference in meta.references if reference.kind in {b"auxl", b"thmb", b"cdsc"}}
+    linked |= thumbnails | {link.source for link in meta.references if link.kind in {b"auxl", b"cdsc"}}
     for number in sorted(thumbnails)[:20]:
         with notes.reading(f"thumbnail {number}"):
             _thumbnail(data, meta, number, notes)
     for number, item in list(meta.items.items())[:2000]:
         if item.kind in _CODED | {b"grid", b"iden", b"iovl"} and number != meta.primary and number not in linked:
             notes.say(Harm.CROPPED, "further picture", _size(meta, number), source="item")
+
+
+def _thumbnails(meta: Meta) -> set[int]:
+    """Smaller copies; some writers link them from the picture, not to it."""
+    found: set[int] = set()
+    for link in meta.references:
+        if link.kind == b"thmb":
+            found.update(link.targets if link.source == meta.primary else {link.source})
+    return found
 
 
 def content(data: Buffer | memoryview, meta: Meta, item: int, most: int) -> bytes:

@@ -198,6 +198,14 @@ def test_all_pictures_that_are_shown_stay_and_hidden_ones_go():
     assert stripped(build([coded(), like(coded(turn=180), hidden=True)]))[1].notes == ()
 
 
+def test_a_thumbnail_that_is_linked_the_wrong_way_round_goes():
+    small = coded(turn=90)
+    data = build([like(coded(), links={b"thmb": [2]}), small])
+    written, planned = stripped(data)
+    assert (planned.removed, planned.notes) == ((blocks.THUMBNAIL,), ())
+    assert small.data not in written
+
+
 def test_a_further_picture_that_cannot_be_rewritten_goes():
     data = build([coded(), Item(b"jpeg", b"\xff\xd8" + SECRET, coded().properties[1:])])
     written, planned = stripped(data)

@@ -75,6 +75,12 @@ def test_words_inside_the_coded_picture_are_told(tmp_path, container):
     assert SECRET.decode() in found["travels", "messages of the encoder inside the picture"]
 
 
+def test_a_thumbnail_that_is_linked_the_wrong_way_round_is_one(tmp_path):
+    found = told(look(tmp_path, build([like(coded(), links={b"thmb": [2]}), coded(turn=90)])))
+    assert "64 x 64" in found["cropped", "thumbnail"]
+    assert ("cropped", "further picture") not in found
+
+
 def test_a_plain_heic_has_no_private_properties(tmp_path):
     assert not told(look(tmp_path, build([coded()])))
 

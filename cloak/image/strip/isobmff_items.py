@@ -71,12 +71,21 @@ def choose(meta: Meta, primary: int) -> list[int]:
 def shown_besides(meta: Meta, primary: int) -> list[int]:
     """Pictures other than the primary item that the file means to be shown: no parts, helpers, or hidden ones."""
     apart = {target for (kind, _), targets in meta.links.items() if kind == b"dimg" for target in targets}
-    apart |= {number for kind, number in meta.links if kind in {b"thmb", b"auxl"}}
+    apart |= {number for kind, number in meta.links if kind == b"auxl"} | thumbnails(meta)
     return [
         number
         for number, item in meta.items.items()
         if item.kind in {*CODED, *DERIVED} and not item.hidden and number != primary and number not in apart
     ]
+
+
+def thumbnails(meta: Meta) -> set[int]:
+    """Items that are smaller copies of others; some writers link them from the primary item, not to it."""
+    found: set[int] = set()
+    for (kind, number), targets in meta.links.items():
+        if kind == b"thmb":
+            found.update(targets if number == meta.primary else {number})
+    return found
 
 
 def is_alpha(meta: Meta, number: int) -> bool:

@@ -8,6 +8,7 @@ from cloak.errors import PhotoError
 from cloak.image import blocks, orientation
 from cloak.image.strip.base import Source, Span
 from cloak.image.strip.isobmff_boxes import Box, boxes
+from cloak.image.strip.isobmff_items import thumbnails
 from cloak.image.strip.isobmff_meta import Item, Meta, read_meta, spans
 from cloak.image.strip.isobmff_properties import auxiliary
 
@@ -58,7 +59,7 @@ def in_box(source: Source, box: Box) -> Iterator[str]:
 
 def in_items(source: Source, meta: Meta, kept: Set[int] = frozenset()) -> Iterator[str]:
     """Name what is in the items that are not kept, and in the names of all of them."""
-    thumbnails = {number for kind, number in meta.links if kind == b"thmb"}
+    small = thumbnails(meta)
     helpers = {number for kind, number in meta.links if kind == b"auxl"}
     mapped = _parts(meta, [number for number, item in meta.items.items() if item.kind == b"tmap"])
     deeper = _parts(meta, [number for number, item in meta.items.items() if item.kind == b"sato"])
@@ -75,7 +76,7 @@ def in_items(source: Source, meta: Meta, kept: Set[int] = frozenset()) -> Iterat
             yield blocks.GAIN
         elif number in deeper:
             yield DEEPER
-        elif number in thumbnails:
+        elif number in small:
             yield blocks.THUMBNAIL
         elif number in helpers:
             yield from (auxiliary(body[4:].split(b"\0")[0]) for body in meta.owned(number, b"auxC"))
