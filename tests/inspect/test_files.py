@@ -122,6 +122,25 @@ def test_values_cannot_reach_the_terminal(tmp_path):
         ("IMG_1234.HEIC", "looks like the counter of a camera", "number 1234, iPhone or Canon camera"),
         ("DSCF0042.JPG", "looks like the counter of a camera", "number 0042, Fujifilm camera"),
         ("DSC_0042.JPG", "looks like the counter of a camera", "number 0042, Nikon or Sony camera"),
+        ("IMG20240501123456.jpg", "looks like a date", "2024-05-01 12:34:56"),
+        ("IMG20240501123456.jpg", "looks named by", "Android phone"),
+        ("BURST20240501123456789.jpg", "looks like a date", "2024-05-01 12:34:56"),
+        ("Bildschirmfoto 2024-05-01 um 12.34.56.png", "looks like a date", "2024-05-01 12:34:56"),
+        ("Capture d'écran 2024-05-01 à 12.34.56.png", "looks like a date", "2024-05-01 12:34:56"),
+        ("At the lake 01.05.2024.jpg", "looks like a date", "01.05.2024"),
+        ("Photo 01.05.24, 12 34 56.jpg", "looks like a date", "01.05.24"),
+        ("mmexport1714567890123.jpg", "looks named by", "WeChat"),
+        ("IMG_1234 (1).HEIC", "looks like the counter of a camera", "number 1234, iPhone or Canon camera"),
+        ("DSC_0042-Edit.jpg", "looks like the counter of a camera", "number 0042, Nikon or Sony camera"),
+        ("+43 664 1234567.jpg", "looks like a telephone number", "+43 664 1234567"),
+        (
+            "image_01234567-89ab-cdef-0123-456789abcdef.jpg",
+            "looks like an ID",
+            "01234567-89ab-cdef-0123-456789abcdef",
+        ),
+        ("Screenshot_20240501 Ada's phone.png", "may be somebody's name", "Ada"),
+        ("Ada_Lovelace_passport.jpg", "may be somebody's name", "Ada Lovelace"),
+        ("Lovelace, Ada.jpg", "may be somebody's name", "Lovelace Ada"),
         ("ada@example.org.png", "looks like an e-mail address", "ada@example.org"),
         ("Ada Lovelace.jpg", "may be somebody's name", "Ada Lovelace"),
         ("Ada's birthday.jpg", "may be somebody's name", "Ada"),
@@ -134,7 +153,8 @@ def test_names_are_told_in_cautious_words(name, what, value):
 
 
 @pytest.mark.parametrize(
-    "name", ["photo.jpg", "a.png", "99999999.jpg", "New Image.jpg", "1234567890123456.jpg", "x" * 400]
+    "name",
+    ["photo.jpg", "a.png", "99999999.jpg", "New Image.jpg", "1234567890123456.jpg", "x" * 400, "1.2.3.jpg", "+12.jpg"],
 )
 def test_other_names_are_left_alone(name):
     notes = Notes()
