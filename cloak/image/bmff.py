@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from cloak.image.structure import Cursor, StructureError
 
+_NEEDED = frozenset({b"meta", b"moov", b"moof", b"mdat"})
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -103,6 +105,24 @@ def boxes(data: memoryview, offset: int = 0) -> Iterator[Box]:
             raise StructureError(f"box at offset {offset + start} is smaller than its header")
         inside = offset + cursor.position
         yield Box(kind, cursor.take(length), offset + start, inside, offset + cursor.position)
+
+
+def own_boxes(data: memoryview) -> Iterator[Box]:
+    """Yield the boxes of a file, up to what follows: another file, as phones add a video, or bytes that are no box.
+
+    Raises:
+        StructureError: a box that its pictures may need reaches beyond the data.
+    """
+    end, pictures = 0, False
+    try:
+        for box in boxes(data):
+            if end and (box.kind == b"ftyp" or not (box.kind.isascii() and box.kind.isalnum())):
+                return
+            yield box
+            end, pictures = box.end, pictures or box.kind in _NEEDED
+    except StructureError:
+        if not pictures or bytes(data[end + 4 : end + 8]) in _NEEDED:
+            raise
 
 
 def read_meta(box: Box) -> Meta:

@@ -152,7 +152,9 @@ def _tiff(data: bytes) -> Iterator[str]:
 
 
 def _isobmff(data: bytes) -> Iterator[str]:
-    for box in bmff.boxes(memoryview(data)):
+    end = 0
+    for box in bmff.own_boxes(memoryview(data)):
+        end = box.end
         if box.kind == b"meta":
             meta = bmff.read_meta(box)
             yield from _items(data, meta)
@@ -163,6 +165,7 @@ def _isobmff(data: bytes) -> Iterator[str]:
             yield blocks.CREDENTIALS
         elif box.kind not in {b"ftyp", b"mdat", b"free", b"skip"}:
             yield f"private box ({box.kind.decode('latin-1')})"
+    yield from _after(data, end)
 
 
 def _items(data: bytes, meta: bmff.Meta) -> Iterator[str]:

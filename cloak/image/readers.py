@@ -138,6 +138,7 @@ def _is_preview(subfile: tuple[int, ...]) -> bool:
 
 
 def _avif(data: bytes, check: Check) -> Opened:
+    data = _own(data)
     meta = _meta(data)
     image = AvifImageFile(io.BytesIO(data))
     check(*image.size)
@@ -156,6 +157,7 @@ def _avif(data: bytes, check: Check) -> Opened:
 
 
 def _heic(data: bytes, check: Check) -> Opened:
+    data = _own(data)
     meta = _meta(data)
     images = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)
     if len(images) > 1:
@@ -170,6 +172,12 @@ def _heic(data: bytes, check: Check) -> Opened:
     sampling = {444: "4:4:4", 422: "4:2:2"}.get(heif.info.get("chroma", 420), "4:2:0")
     encoding = Encoding(container=Container.HEIC, subsampling=sampling)
     return _finish(image, encoding, profile, coded_size=bmff.coded_size(data, meta))
+
+
+def _own(data: bytes) -> bytes:
+    """A file without what follows it, which decoders would take for a part of it: a video, a phone's notes."""
+    end = max((box.end for box in bmff.own_boxes(memoryview(data))), default=0)
+    return data[:end] if end < len(data) else data
 
 
 def _meta(data: bytes) -> bmff.Meta:

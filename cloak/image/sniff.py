@@ -2,7 +2,7 @@
 
 from cloak.container import Container
 from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError
-from cloak.image.bmff import boxes
+from cloak.image.bmff import own_boxes
 from cloak.image.structure import StructureError
 
 _MAGIC = (
@@ -107,7 +107,7 @@ def _of_brands(body: bytes, known: dict[bytes, Container]) -> Container:
 
 def _still(data: bytes) -> Container:
     try:
-        top = list(boxes(memoryview(data)))
+        top = list(own_boxes(memoryview(data)))
     except StructureError as error:
         raise UnreadablePhotoError(f"truncated or damaged ({error}): copy it again from where it came from") from None
     body = bytes(top[0].body)

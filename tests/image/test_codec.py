@@ -13,12 +13,17 @@ from PIL import Image, ImageCms, ImageOps
 from cloak.container import ENCODED, ColourSpace, Container, Encoding
 from cloak.errors import UnsupportedPhotoError
 from cloak.image.codec import decode, encode
+from cloak.image.inspect import find
 from cloak.image.quality import jpeg_quality, luma_table
 from cloak.image.scan import scan
 from cloak.image.strip.bare import strip
 from cloak.photo import Photo
 
 from .dirty import DIRTY, LOSSLESS, SECRET, jpeg, scene
+from .isobmff_files import box, build, coded
+
+FILM = box(b"ftyp", b"mp42\0\0\0\0mp42isom") + box(b"mdat", bytes(40)) + box(b"moov", bytes(40))
+"""As phones write it: with the boxes of a film that is none of the file's own."""
 
 EXIFTOOL = shutil.which("exiftool")
 
@@ -228,3 +233,12 @@ def test_every_kind_of_pixel_becomes_rgb(mode):
     assert after.pixels.shape == (3, 64, 96)
     if mode in {"CMYK", "YCbCr", "LAB"}:
         assert difference(after.pixels, planes(scene())) < 6
+
+
+@pytest.mark.parametrize("container", ["heic", "avif"])
+@pytest.mark.parametrize("video", [b"", FILM])
+def test_what_phones_put_behind_a_picture_does_not_keep_it_from_being_read(container, video):
+    plain = build([coded(container)], brands=container.encode() + b"mif1miaf")
+    longer = plain + video + b"\0\0\1\x0a" + bytes(4) + b"Image_UTC_Data1714557600123SEFT"
+    assert torch.equal(decode(longer).pixels, decode(plain).pixels)
+    assert "data after the end of the image" in find(longer)

@@ -17,7 +17,6 @@ from cloak.inspect.text import decoded
 _PLAIN = frozenset({b"ftyp", b"mdat", b"free", b"skip", b"idat", b"wide"})
 _C2PA = "d8fec3d61b0e483c92975828877ec481"
 _UUIDS = {"be7acfcb97a942e89c71999491e3afac": "XMP", _C2PA: "content credentials"}
-_NEEDED = frozenset({b"meta", b"moov", b"moof", b"mdat"})
 _FREE = frozenset({b"free", b"skip", b"wide"})
 _PARTS = frozenset({b"Color", b"Alpha", b"Image", b"XMP", b"Exif", b"Gain Map", b"GMap"})
 _TEXTS = {b"udes": slice(1, 4), b"altt": slice(0, 1)}
@@ -44,27 +43,19 @@ def read(data: Buffer, notes: Notes) -> None:
     """Say what a HEIC or AVIF says."""
     view = memoryview(data)
     found: list[Box] = []
+    end = 0
     try:
-        for box in bmff.boxes(view):
-            if found and not _belongs(box.kind):
-                after.read(data, box.start, notes, padding=False)
-                break
+        for box in bmff.own_boxes(view):
             found.append(box)
+            end = box.end
             with notes.reading(f"box {box.kind.decode('latin-1')}"):
                 _box(data, box, notes)
+        if end < len(data):
+            after.read(data, end, notes, padding=False)
     except StructureError as error:
-        end = found[-1].end if found else 0
-        if {box.kind for box in found} & _NEEDED and bytes(data[end + 4 : end + 8]) not in _NEEDED:
-            after.read(data, end, notes)  # which is no box
-        else:
-            notes.damaged(f"the file is cut short or damaged ({error})")
+        notes.damaged(f"the file is cut short or damaged ({error})")
     with notes.reading("the places of the items"):
         _unused(data, found, notes)
-
-
-def _belongs(kind: bytes) -> bool:
-    """Whether a box is one of this file, and not the first one of another or what a phone put behind it."""
-    return kind.isascii() and kind.isalnum() and kind != b"ftyp"
 
 
 def _unused(data: Buffer, found: list[Box], notes: Notes) -> None:
