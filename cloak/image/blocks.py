@@ -189,6 +189,8 @@ def in_application(number: int, payload: memoryview) -> Iterator[str]:
         yield from in_photoshop(payload[14:])
     elif number == 2 and head.startswith(b"MPF\0"):
         yield FURTHER
+    elif number == 2 and head.startswith(b"urn:iso:std:iso:ts:21496:"):
+        yield GAIN
     elif number == 11 and b"jumb" in head:
         yield CREDENTIALS
     elif number == 0 and head.startswith(b"JFXX\0"):

@@ -73,6 +73,8 @@ def _application(number: int, payload: memoryview) -> Iterator[str]:
         yield from _profile(payload[14:])
     elif number == 2 and head.startswith(b"MPF\0"):
         yield "further images (multi-picture file)"
+    elif number == 2 and head.startswith(b"urn:iso:std:iso:ts:21496:"):
+        yield blocks.GAIN
     elif number == 11 and b"jumb" in head:
         yield blocks.CREDENTIALS
     elif number == 0 and head.startswith((b"JFIF\0", b"JFXX\0")):

@@ -15,6 +15,7 @@ _MODULES = {
     "colour profile": "profile",
     "content credentials": "credentials",
     "FLIR": "flir",
+    "GPMF": "gopro",
 }
 
 
@@ -22,7 +23,7 @@ def read(kind: str, block: bytes | memoryview, notes: Notes) -> None:
     """Read one block; whatever is wrong with it is noted.
 
     Args:
-        kind: one of "EXIF", "XMP", "IPTC", "Photoshop", "colour profile", "content credentials", "FLIR".
+        kind: one of "EXIF", "XMP", "IPTC", "Photoshop", "colour profile", "content credentials", "FLIR", "GPMF".
         block: its content.
         notes: where to write down what it says.
     """

@@ -60,6 +60,8 @@ def user_data(box: Box, notes: Notes, source: str) -> None:
         _location(bytes(box.body[:_LARGEST]), notes, source)
     elif box.kind == b"XMP_" or (box.kind == b"uuid" and bytes(box.body[:16]) == _XMP):
         blocks.read("XMP", box.body[16 if box.kind == b"uuid" else 0 :], notes)
+    elif box.kind == b"GPMF":
+        blocks.read("GPMF", box.body, notes)
     elif box.kind == b"yrrc":
         _say((Harm.WHEN, "video made"), str(int.from_bytes(box.body[4:6], "big")), notes, source)
     elif box.kind in _WORDS:

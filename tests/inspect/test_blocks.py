@@ -9,6 +9,9 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from cloak.image.icc import DISPLAY_P3
+from cloak.image.inspect import find
+from cloak.image.strip import plan
+from cloak.image.strip.base import Memory
 
 from .photos import inserted, jpeg, look, scene, told, xmp
 
@@ -135,6 +138,43 @@ def test_iptc_that_imagemagick_puts_into_a_gif_is_told(tmp_path, name, wrapped):
     start = data.index(b"\x2c", 13 + 3 * 4)
     block = b"\x21\xff\x0b" + name + bytes([len(content)]) + content + b"\0"
     assert told(look(tmp_path, data[:start] + block + data[start:]))["where", "city"] == "Graz"
+
+
+def utf_16(text):
+    return struct.pack(">I", len(text)) + text.encode("utf-16-be")
+
+
+def test_comment_and_rights_that_photoshop_writes_for_the_web_are_told(tmp_path):
+    texts = [(1, bytes(4)), (2, utf_16("at home")), (3, utf_16("Ada"))]
+    block = b"Ducky" + b"".join(struct.pack(">HH", number, len(text)) + text for number, text in texts) + bytes(2)
+    found = told(look(tmp_path, inserted(jpeg(), (0xEC, block))))
+    assert (found["who", "comment"], found["who", "copyright"]) == ("at home", "Ada")
+    assert ("travels", "data of an application (APP12)") in told(look(tmp_path, inserted(jpeg(), (0xEC, b"Ducky\0"))))
+
+
+def gpmf(name, kind, content, size=1):
+    return name + kind + struct.pack(">BH", size, len(content) // size) + content + bytes(-len(content) % 4)
+
+
+def test_a_gopro_tells_its_serial_number(tmp_path):
+    values = (
+        gpmf(b"MINF", b"c", b"HERO9 Black")
+        + gpmf(b"CASN", b"c", b"C3441324545786")
+        + gpmf(b"MUID", b"L", b"12345678", 4)
+    )
+    block = b"GoPro\0" + gpmf(b"DEVC", b"\0", values)
+    found = told(look(tmp_path, inserted(jpeg(), (0xE6, block))))
+    assert found["device", "serial number of the camera"] == "C3441324545786"
+    assert found["device", "camera or phone"] == "HERO9 Black"
+    assert found["device", "unique image ID"] == b"12345678".hex()
+    look(tmp_path, inserted(jpeg(), *((0xE6, block[:size]) for size in range(6, len(block)))))
+
+
+def test_a_gain_map_is_told_by_its_marker(tmp_path):
+    data = inserted(jpeg(), (0xE2, b"urn:iso:std:iso:ts:21496:-1\0\0\0\0\0"))
+    assert ("travels", "gain map") in told(look(tmp_path, data))
+    assert "gain map" in find(data)
+    assert "gain map" in plan(Memory(data)).removed
 
 
 def box(kind, content):

@@ -21,6 +21,9 @@ _MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _PROFILE = b"ICC_PROFILE\0"
 _PHOTOSHOP = (b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:")
 _THERMAL = b"FLIR\0"
+_DUCKY, _DUCKY_TEXTS = b"Ducky", {2: "comment", 3: "copyright"}
+_KODAK, _GOPRO = frozenset({b"META\0\0", b"Meta\0\0", b"Exif\0\0"}), b"GoPro\0"
+_OTHERS = ((b"MPF\0", "further pictures (index)"), (b"urn:iso:std:iso:ts:21496:", "gain map"))
 _JFXX_JPEG = 0x10
 _LARGEST = 1 << 26
 _MOST = 200_000
@@ -120,8 +123,14 @@ class _Parts:
             self.credentials.setdefault((int.from_bytes(block[2:4], "big"), block[8:16]), {})[place] = block[8:]
         elif number == 13 and block.startswith(_PHOTOSHOP):
             self._resources(block)
+        elif number == 12 and block.startswith(_DUCKY):
+            self._ducky(block)
         elif number == 12 and b"=" in block:
             self._picture_info(block)
+        elif number == 3 and block[:6] in _KODAK:
+            blocks.read("EXIF", block[6:], self.notes)
+        elif number == 6 and block.startswith(_GOPRO):
+            blocks.read("GPMF", block[len(_GOPRO) :], self.notes)
         elif not (number == 14 and block.startswith(b"Adobe")):
             self._other(number, block)
 
@@ -192,6 +201,20 @@ class _Parts:
         elif len(block) > 14 and block[12] and block[13]:
             self.notes.say(Harm.CROPPED, "thumbnail", f"{block[12]} x {block[13]} pixels", source="JFIF")
 
+    def _ducky(self, block: bytes) -> None:
+        """What Photoshop writes for the web: a quality, a comment and rights, each a number, a size and a value."""
+        position, told = len(_DUCKY), False
+        while number := int.from_bytes(block[position : position + 2], "big"):
+            size = int.from_bytes(block[position + 2 : position + 4], "big")
+            content = block[position + 4 : position + 4 + size]
+            if number in _DUCKY_TEXTS:  # behind how many characters they have
+                value = content[4:].decode("utf-16-be", "replace").strip("\0 ")
+                self.notes.say(Harm.WHO, _DUCKY_TEXTS[number], value, source="APP12")
+                told = True
+            position += 4 + size
+        if not told:
+            self._other(12, block)
+
     def _picture_info(self, block: bytes) -> None:
         """Lines of "name=value", as early cameras wrote them."""
         self.notes.say(Harm.DEVICE, "notes of the camera", f"{len(block):,} bytes", source="APP12")
@@ -203,5 +226,5 @@ class _Parts:
     def _other(self, number: int, block: bytes) -> None:
         head = re.match(rb"[\x20-\x7e]{3,40}", block)
         name = f"{head.group().decode()}, " if head else ""
-        what = "further pictures (index)" if block.startswith(b"MPF\0") else f"data of an application (APP{number})"
+        what = next((what for mark, what in _OTHERS if block.startswith(mark)), f"data of an application (APP{number})")
         self.notes.say(Harm.TRAVELS, what, f"{name}{len(block):,} bytes", source=f"APP{number}")
