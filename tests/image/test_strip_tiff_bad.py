@@ -32,11 +32,18 @@ from .tiff_files import (
     with_jpeg,
 )
 
+_ENTRIES = ((256, 4), (257, 4), (258, 8), (259, 1), (262, 1), (273, 118), (277, 1), (279, 16))
+CANON = b"II*\0\x10\0\0\0CR\2\0" + struct.pack("<IH", 0, len(_ENTRIES))
+CANON += b"".join(struct.pack("<HHII", tag, LONG, 1, value) for tag, value in _ENTRIES) + bytes(4) + bytes(16)
+"""A preview as Canon's raw files begin with it."""
+
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
         (tiff((page() | {50706: (1, b"\1\4\0\0")}, [RGB])), "raw"),
+        (tiff((page(), [RGB]), (page() | {50752: values(SHORT, 1, 20, 20)}, [RGB])), "raw"),
+        (CANON, "raw"),
         (tiff((page(t262=values(SHORT, 32803)), [RGB])), "raw"),
         (tiff((page(t259=values(SHORT, 34892)), [RGB])), "34892"),
         (tiff((page(t259=values(SHORT, 6), t278=values(SHORT, 12)), HALVES)), "old kind"),

@@ -42,7 +42,10 @@ _RATIOS = {318: 2, 319: 6, 529: 3, 532: 6}
 _OF_THE_CODE = (266, 292, 293, 317)
 """Tags that say more about how pixels are coded: order of bits, options of a fax, differences between neighbours."""
 _RAW_PHOTOS = frozenset({32803, 34892})
-_RAW_TAGS = frozenset({50706, 33421, 33422})
+_RAW_TAGS = frozenset({50706, 33421, 33422, 50752})
+"""Version of DNG, colour filter and its size, Canon's slices."""
+_RAW_HEADER = b"II*\0\x10\0\0\0CR"
+"""Of Canon's raw files, in which all that TIFF readers see is previews."""
 _LARGEST = 1 << 24  # bytes of a profile or of tables
 
 
@@ -108,9 +111,10 @@ def plan(source: Source, keep: Keep) -> Plan:
 
 def _full(found: list[Directory], file: _File) -> list[Directory]:
     """The directories that are pages: not those of thumbnails, or without a picture."""
+    raw = file.source.size > len(_RAW_HEADER) and file.source.read(0, len(_RAW_HEADER)) == _RAW_HEADER
     seen: set[int] = set()
     for directory in [*found, *(sub for each in found for sub in pointed_at(each, _SUB_DIRECTORIES, seen))]:
-        if _RAW_TAGS & set(directory.entries) or directory.integer(_PHOTOMETRIC, 0) in _RAW_PHOTOS:
+        if raw or _RAW_TAGS & set(directory.entries) or directory.integer(_PHOTOMETRIC, 0) in _RAW_PHOTOS:
             raise UnsupportedPhotoError("TIFF: a camera's raw file (or DNG) is not supported: convert it to JPEG first")
     pages, small = [], []
     for number, directory in enumerate(found):
