@@ -44,6 +44,7 @@ CANON += b"".join(struct.pack("<HHII", tag, LONG, 1, value) for tag, value in _E
         (tiff((page() | {50706: (1, b"\1\4\0\0")}, [RGB])), "raw"),
         (tiff((page(), [RGB]), (page() | {50752: values(SHORT, 1, 20, 20)}, [RGB])), "raw"),
         (CANON, "raw"),
+        (tiff((page(), [RGB], {330: page(t256=values(SHORT, 4 * WIDTH))})), "raw"),
         (tiff((page(t262=values(SHORT, 32803)), [RGB])), "raw"),
         (tiff((page(t259=values(SHORT, 34892)), [RGB])), "34892"),
         (tiff((page(t259=values(SHORT, 6), t278=values(SHORT, 12)), HALVES)), "old kind"),

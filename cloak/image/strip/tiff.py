@@ -113,7 +113,9 @@ def _full(found: list[Directory], file: _File) -> list[Directory]:
     """The directories that are pages: not those of thumbnails, or without a picture."""
     raw = file.source.size > len(_RAW_HEADER) and file.source.read(0, len(_RAW_HEADER)) == _RAW_HEADER
     seen: set[int] = set()
-    for directory in [*found, *(sub for each in found for sub in pointed_at(each, _SUB_DIRECTORIES, seen))]:
+    inner = [directory for each in found for directory in pointed_at(each, _SUB_DIRECTORIES, seen)]
+    raw = raw or max(map(_area, inner), default=0) > max(map(_area, found))
+    for directory in (*found, *inner):
         if raw or _RAW_TAGS & set(directory.entries) or directory.integer(_PHOTOMETRIC, 0) in _RAW_PHOTOS:
             raise UnsupportedPhotoError("TIFF: a camera's raw file (or DNG) is not supported: convert it to JPEG first")
     pages, small = [], []
@@ -136,6 +138,11 @@ def _full(found: list[Directory], file: _File) -> list[Directory]:
         offsets, sizes = (directory.integers(tag) for tag in STRIPS)
         file.end = max([file.end, *(sum(pair) for pair in zip(offsets, sizes, strict=False))])
     return pages
+
+
+def _area(directory: Directory) -> int:
+    """Pixels of a page; what it refers to is larger in raw files alone."""
+    return directory.integer(256, 0) * directory.integer(257, 0)
 
 
 def _is_reduced(directory: Directory) -> bool:
