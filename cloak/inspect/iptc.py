@@ -75,9 +75,11 @@ def read(block: memoryview, notes: Notes) -> None:
             notes.say(*_NAMES[number], value, source="IPTC")
         elif number == _PREVIEW:
             notes.picture(block[position - size : position], "preview", source="IPTC")
+        elif any(number in pair for pair in _DATES):
+            continue
         elif number not in _NAMES and value.isprintable() and len(value) >= _SHORTEST and not value.isdigit():
             notes.say(Harm.TRAVELS, f"other IPTC entry (2:{number})", value, source="IPTC")
-        elif number not in _NAMES and not any(number in pair for pair in _DATES):
+        elif number not in _NAMES:
             others += 1
     _dates(values, notes)
     if others:

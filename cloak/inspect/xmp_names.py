@@ -57,8 +57,10 @@ NAMES = {
     "DroneModel": (Harm.DEVICE, "camera or phone"),
     **dict.fromkeys(("MakerNote", "HdrPlusMakernote", "hdrp_makernote", "ShotLogData", "shot_log_data"), _NOTES),
     **dict.fromkeys(
-        ("creator", "Artist", "Author", "author", "AOCreator", "ArtworkCreator", "CaptionsAuthorNames"), _ARTIST
+        ("creator", "Artist", "Author", "author", "Photographer", "AOCreator", "ArtworkCreator", "CaptionsAuthorNames"),
+        _ARTIST,
     ),
+    "Photographer": _ARTIST,
     **dict.fromkeys(("OwnerName", "CameraOwnerName", "ownername", "UserName"), _OWNER),
     **dict.fromkeys(
         ("rights", "Copyright", "CopyrightNotice", "UsageTerms", "Owner", "WebStatement", "Certificate"), _RIGHTS

@@ -10,7 +10,7 @@ from cloak.inspect.finding import Harm, Notes
 from cloak.inspect.xmp import Property
 from cloak.inspect.xmp_names import CONTACT, IGNORED, LATITUDES, LONGITUDES, NAMES, PLACES
 
-_DATE = re.compile(r"(date|time|when)$", re.IGNORECASE)
+_DATE = re.compile(r"^date|(date|time|when|stamp)$", re.IGNORECASE)
 _LOOKS_LIKE_DATE = re.compile(r"\d{4}[-:]\d\d|\d\d?:\d\d|\d{4}$")
 _EDITING = ("crs", "camera-raw-settings", "lightroom", "darktable")
 _CONTACTS = ("Ci", "Licensor", "ImageSupplier", "ImageCreator", "CopyrightOwner")
@@ -24,6 +24,9 @@ _COORDINATES = frozenset(name for *pair, _ in _POSITIONS for names in pair for n
 _WORDLESS = re.compile(r"[-+\d.,/:;%() ]*|true|false", re.IGNORECASE)
 _MOST_TEXTS = 20
 _LONG = 200
+_ANY_CASE = {name.lower(): meaning for name, meaning in reversed(NAMES.items())}
+"""For those who do not write names as the standards do."""
+
 _PRESENCE = frozenset({"gain map", "depth map", "motion photo"})
 """What is told by being there, whatever its settings are."""
 
@@ -87,14 +90,22 @@ def _said(item: Property, notes: Notes) -> bool:
 
 def _meaning(item: Property) -> tuple[Harm, str] | None:
     name = item.name
+    dated = bool(_LOOKS_LIKE_DATE.search(item.value))
+    if dated and name in _WHEN:
+        return Harm.WHEN, _WHEN[name]
     if {"LocationCreated", "LocationShown"} & set(item.path) or name in PLACES:
         return Harm.WHERE, PLACES.get(name, "place")
-    if name in NAMES:
-        return NAMES[name]
+    if known := NAMES.get(name) or _ANY_CASE.get(name.lower()):
+        return known
     if name in CONTACT or name.startswith(_CONTACTS):
         return Harm.WHO, "contact"
-    if _DATE.search(name) and _LOOKS_LIKE_DATE.search(item.value):
-        return Harm.WHEN, _WHEN.get(name, f"date ({name})")
+    if dated and _DATE.search(name):
+        return Harm.WHEN, f"date ({name})"
+    return _guessed(name)
+
+
+def _guessed(name: str) -> tuple[Harm, str] | None:
+    """What a name that we do not know begins or ends with."""
     if name.startswith(("GPS", "Gps")):
         return Harm.WHERE, f"GPS detail ({name})"
     return (Harm.DEVICE, "serial number of the camera") if name.endswith("SerialNumber") else None

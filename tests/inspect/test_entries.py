@@ -34,11 +34,28 @@ def test_ids_of_an_online_editor_are_told(tmp_path):
         ("Iptc4xmpExt:ExtDescrAccessibility='Ada'", "who", "caption"),
         ("dc:coverage='Ada'", "where", "place"),
         ("exif:RelatedSoundFile='Ada'", "name", "name of another file"),
+        ("xmp:Creator='Ada'", "who", "artist"),
         ("xmp:SomethingNew='Ada'", "travels", "other XMP entry (SomethingNew)"),
     ],
 )
 def test_what_xmp_says_is_told(tmp_path, said, harm, what):
     assert told(look(tmp_path, jpeg(xmp=xmp(said))))[harm, what] == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("exif:DateTimeOriginal", "taken"),
+        ("exif:DateTimeDigitized", "digitised"),
+        ("photoshop:DateCreated", "created"),
+        ("exif:GPSTimeStamp", "position taken at"),
+        ("xmp:ModifyDate", "changed"),
+        ("xmp:DateSeen", "date (DateSeen)"),
+    ],
+)
+def test_dates_in_xmp_are_told(tmp_path, name, what):
+    found = told(look(tmp_path, jpeg(xmp=xmp(f"{name}='2024-05-01T12:34:56'"))))
+    assert found == {("when", what): "2024-05-01 12:34:56"}
 
 
 def test_of_numbers_in_xmp_that_mean_nothing_to_people_only_the_names_are_told(tmp_path):
@@ -80,11 +97,12 @@ def test_a_datum_that_is_everywhere_is_not_told(tmp_path):
 
 def test_a_preview_in_iptc_is_shown_and_unknown_texts_are_told(tmp_path):
     other = jpeg(scene(seed=9))
-    entries = ((7, b"Ada's"), (10, b"5"), (202, other))
+    entries = ((7, b"Ada's"), (10, b"5"), (60, b"000000+0000"), (202, other))
     records = b"".join(b"\x1c\2" + bytes([number]) + struct.pack(">H", len(value)) + value for number, value in entries)
     block = b"Photoshop 3.0\x008BIM\4\4\0\0" + struct.pack(">I", len(records)) + records
     inspection = look(tmp_path, inserted(jpeg(), (0xED, block)))
     found = told(inspection)
     assert found["travels", "other IPTC entry (2:7)"] == "Ada's"
     assert found["travels", "other IPTC entries"] == "1"
+    assert ("travels", "other IPTC entry (2:60)") not in found
     assert "LOOKS DIFFERENT" in found["cropped", "preview"]
