@@ -166,7 +166,7 @@ class Entry:
 
     Attributes:
         tag: its number.
-        kind: TIFF data type, 1 to 13.
+        kind: TIFF data type, 1 to 13, or 129 for text in UTF-8.
         value: the raw bytes of its value.
         span: first offset of the value and the offset after it; (0, 0) where it lies in the entry itself.
     """
@@ -209,7 +209,7 @@ class Directory:
         return struct.unpack(f"{order}{len(entry.value) // width}{'BHxI'[width - 1]}", entry.value)
 
 
-_WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 129: 1}
 
 
 def tiff_order(data: memoryview) -> tuple[bool, int]:

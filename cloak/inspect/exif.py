@@ -18,7 +18,7 @@ _COST = 500
 """Of a tag, in `Notes.spend`."""
 
 _TIMES = 4
-_TEXT, _BYTES = 2, frozenset({1, 7})
+_TEXTS, _BYTES = frozenset({2, 129}), frozenset({1, 7})
 _SHORTEST, _LONGEST = 4, 1 << 12  # of what may be a word, where nothing says that it is text
 _POSITION = frozenset({2, 4})
 _SUBFILE = 0x00FE
@@ -93,7 +93,7 @@ def _words(tag: Tag, notes: Notes, source: str) -> bool:
     content = bytes(tag.value[:_LONGEST]).rstrip(b"\0 ")
     value = decoded(content)
     text = content.isascii() and value.isprintable() and b"\0" not in content and len(value) >= _SHORTEST
-    if tag.kind != _TEXT and not (tag.kind in _BYTES and text):
+    if tag.kind not in _TEXTS and not (tag.kind in _BYTES and text):
         return False
     if value:
         notes.say(Harm.TRAVELS, f"other EXIF entry (0x{tag.number:04x})", value, source=source)

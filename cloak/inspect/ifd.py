@@ -12,8 +12,9 @@ from fractions import Fraction
 from cloak.inspect.text import decoded
 
 _CODES = {1: "B", 2: "s", 3: "H", 4: "I", 5: "II", 6: "b", 7: "s", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 13: "I"}
-_CODES |= {16: "Q", 17: "q", 18: "Q"}
+_CODES |= {16: "Q", 17: "q", 18: "Q", 129: "s"}
 _WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_WIDTHS |= {129: 1}  # text in UTF-8, since EXIF 3.0
 _BIG_WIDTHS = _WIDTHS | {16: 8, 17: 8, 18: 8}
 _INTEGERS = frozenset({1, 3, 4, 6, 8, 9, 13, 16, 17, 18})
 _BIG = frozenset({b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0"})
@@ -32,7 +33,7 @@ class Tag:
         directory: "main", "exif", "gps", "interop", "sub".
         page: which of the main directories it is, or belongs to, from 0.
         number: which tag.
-        kind: TIFF data type, 1 to 13; 16 to 18 in a BigTIFF, too.
+        kind: TIFF data type, 1 to 13; 129 for text in UTF-8; 16 to 18 in a BigTIFF, too.
         value: its raw bytes.
         offset: where they start in the block.
         little: byte order.
@@ -48,7 +49,7 @@ class Tag:
 
     def text(self) -> str:
         """The value as text; numbers are joined by spaces."""
-        if self.kind in {1, 2, 6, 7}:
+        if self.kind in {1, 2, 6, 7, 129}:
             return decoded(self.value)
         return " ".join(f"{number:g}" for number in self.numbers())
 
@@ -56,7 +57,7 @@ class Tag:
         """The value as numbers; fractions without a denominator are left out."""
         if self.kind in {5, 10}:
             return tuple(float(fraction) for fraction in self.fractions() if fraction is not None)
-        if self.kind in {2, 7}:
+        if self.kind in {2, 7, 129}:
             return tuple(float(byte) for byte in self.value[:_MOST_NUMBERS])
         return tuple(float(number) for number in self._unpacked())
 

@@ -82,7 +82,7 @@ NAMES = {
         ("subject", "hierarchicalSubject", "LastKeywordXMP", "LastKeywordIPTC", "Keywords", "keywords"), _WORDS
     ),
     **dict.fromkeys(("TagsList", "CatalogSets", "SupplementalCategories", "Category", "Label", "Scene"), _WORDS),
-    **dict.fromkeys(("collections", "weightedFlatSubject", "SubjectCode"), _WORDS),
+    **dict.fromkeys(("collections", "CollectionName", "weightedFlatSubject", "SubjectCode"), _WORDS),
     "UserComment": (Harm.WHO, "comment"),
     "Instructions": (Harm.WHO, "instructions"),
     "TransmissionReference": (Harm.WHO, "job number"),

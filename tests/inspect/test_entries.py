@@ -5,6 +5,9 @@ import struct
 import pytest
 from PIL import Image
 
+from cloak.image.strip import plan
+from cloak.image.strip.base import Memory
+
 from .photos import inserted, jpeg, look, scene, told, xmp
 
 DJI = 'xmlns:drone-dji="http://www.dji.com/drone-dji/1.0/"'
@@ -72,6 +75,23 @@ def test_texts_in_exif_that_only_one_maker_writes_are_told(tmp_path):
     assert found["travels", "other EXIF entry (0xfea0)"] == "Bob"
     assert found["travels", "other EXIF entries"] == "0x9aaa"
     assert found["who", "title"] == "Our house"
+
+
+def test_text_in_utf_8_as_exif_3_has_it_is_told(tmp_path):
+    texts = ((0x010E, "Grüße"), (0x013B, "Ada"), (0xFEA0, "Bob"))
+    table, heap = struct.pack("<H", len(texts)), b""
+    for tag, text in texts:
+        content = text.encode() + b"\0"
+        place = (
+            struct.pack("<I", 8 + 2 + 12 * len(texts) + 4 + len(heap)) if len(content) > 4 else content.ljust(4, b"\0")
+        )
+        heap += content if len(content) > 4 else b""
+        table += struct.pack("<HHI", tag, 129, len(content)) + place
+    data = inserted(jpeg(), (0xE1, b"Exif\0\0II*\0\x08\0\0\0" + table + bytes(4) + heap))
+    found = told(look(tmp_path, data))
+    assert (found["who", "caption"], found["who", "artist"]) == ("Grüße", "Ada")
+    assert found["travels", "other EXIF entry (0xfea0)"] == "Bob"
+    assert {"description or comment", "owner or artist"} <= set(plan(Memory(data)).removed)
 
 
 @pytest.mark.parametrize(
