@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cloak.errors import UnreadablePhotoError
-from cloak.image import blocks, orientation
+from cloak.image import orientation
 from cloak.image.strip.base import SEVERAL, TURNED_BY_TEXT, Keep, Piece, Plan, Source
+from cloak.image.strip.finder import behind
 from cloak.image.strip.isobmff_bits import Units
 from cloak.image.strip.isobmff_boxes import Box, Report, content, damaged, header, joined, unsupported, write_box
 from cloak.image.strip.isobmff_items import Picture, choose, pictures, shown_besides
@@ -132,7 +133,7 @@ def _top(source: Source, found: _Found, report: Report) -> Iterator[Box]:
                 raise
             box = None
         if box is None or not _belongs(box, source.size):
-            report.removed.add(blocks.TRAILER)
+            report.removed.update(behind(source, position))
             return
         yield box
         position = box.end
