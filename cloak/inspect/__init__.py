@@ -82,12 +82,25 @@ def _look(data: Buffer, inspection: Inspection, notes: Notes, *, strict: bool) -
         unsupported.read(data, notes)
         raise
     containers.read(inspection.container, data, notes)
+    _inside(notes)
     if strict:
         _scan(data, notes)
     if notes.pictures or notes.facts:
         from cloak.inspect import compare  # noqa: PLC0415 -- needs Pillow
 
         compare.compare(data, inspection.container, notes)
+
+
+def _inside(notes: Notes) -> None:
+    """Read what embedded pictures say themselves; that they are cut short or damaged is no news."""
+    from cloak.inspect.containers import jpeg  # noqa: PLC0415 -- only where there are any
+
+    for picture in notes.pictures:  # to which those inside them are added meanwhile
+        if picture.data.startswith(b"\xff\xd8\xff"):
+            problems, facts = list(notes.problems), dict(notes.facts)
+            with notes.reading(f"the {picture.what}"):
+                jpeg.read_picture(picture.data, 0, notes)
+            notes.problems, notes.facts = problems, facts
 
 
 def _scan(data: Buffer, notes: Notes) -> None:

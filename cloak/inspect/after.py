@@ -10,11 +10,12 @@ _PICTURE = re.compile(rb"\xff\xd8\xff[\xc0-\xfe]")
 _FILM = re.compile(rb"ftyp(?:mp4|isom|qt  |MSNV|iso\d|avc1|M4V)|moov....mvhd", re.DOTALL)
 _GAIN_MAP = re.compile(rb"hdrgm:Version|HDRGainMap|urn:iso:std:iso:ts:21496")
 _SAMSUNG = re.compile(rb"Image_UTC_Data(\d{13})")
+_CROPPED = "picture data, as a crop leaves it behind"
 _KINDS = (
     (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
     (re.compile(rb"%PDF-"), "a PDF"),
     (re.compile(rb"(?i)<html|<script"), "a web page"),
-    (re.compile(rb"IDAT"), "picture data, as a crop leaves it behind"),
+    (re.compile(rb"IDAT|IEND\xaeB`\x82"), _CROPPED),
     (re.compile(rb"\x7fELF|MZ\x90\0"), "a program"),
 )
 _MOST = 16
@@ -38,6 +39,8 @@ def read(data: Buffer, start: int, notes: Notes, *, padding: bool = True) -> Non
     head = bytes(data[start : start + _LARGEST]) if size <= _LARGEST else b""
     kinds = [name for pattern, name in _KINDS if search(pattern, data, start, overlap=8)]
     pictures = _pictures(data, start, notes)
+    if not pictures and bytes(data[:2]) == b"\xff\xd8" and bytes(data[-2:]) == b"\xff\xd9":
+        kinds.append(_CROPPED)
     kinds += [f"{pictures} further picture{'s' if pictures > 1 else ''}"] if pictures else []
     if found := search(_FILM, data, start, overlap=16):
         kinds.append("a video")

@@ -1,11 +1,14 @@
 """Pictures inside the file are compared with the one that is shown."""
 
+import io
+import struct
+
 import pytest
 from PIL import Image
 
 from cloak.inspect import compare
 
-from .photos import jpeg, look, painted, scene, told, with_thumbnail
+from .photos import inserted, jpeg, look, painted, scene, told, with_thumbnail
 
 
 def only(inspection):
@@ -73,3 +76,29 @@ def test_pictures_and_films_behind_the_end_are_told(tmp_path):
     assert found["when", "video made"].startswith("2024-")
     assert ("travels", "motion video") in found
     assert "LOOKS DIFFERENT" in found["cropped", "further picture"]
+
+
+def test_what_a_thumbnail_says_itself_is_told(tmp_path):
+    exif = Image.Exif()
+    exif.update({0x0110: "Phone of Ada"})
+    exif.get_ifd(0x8825).update({1: "N", 2: (47.0, 4.0, 12.0), 3: "E", 4: (15.0, 26.0, 0.0)})
+    resources = b"8BIM\x04\x0c\0\0" + struct.pack(">I", 28 + len(jpeg(exif=exif))) + bytes(28) + jpeg(exif=exif)
+    inspection = look(tmp_path, inserted(jpeg(), (0xED, b"Photoshop 3.0\0" + resources)))
+    found = told(inspection)
+    assert found["where", "position"].startswith("47.07")
+    assert found["device", "camera or phone"] == "Phone of Ada"
+    assert "looks like the picture" in found["cropped", "thumbnail"]
+
+
+def test_a_thumbnail_that_is_cut_short_is_no_problem(tmp_path):
+    resources = b"8BIM\x04\x0c\0\0" + struct.pack(">I", 28 + 400) + bytes(28) + jpeg()[:400]
+    assert not look(tmp_path, inserted(jpeg(), (0xED, b"Photoshop 3.0\0" + resources))).problem
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_what_a_crop_that_wrote_over_the_old_picture_left_is_told_as_such(tmp_path, kind):
+    large, small = io.BytesIO(), io.BytesIO()
+    scene(600, 400).save(large, kind)
+    scene(100, 80).save(small, kind)
+    data = small.getvalue() + large.getvalue()[len(small.getvalue()) :]
+    assert "as a crop leaves it behind" in told(look(tmp_path, data))["travels", "data after the end of the picture"]
