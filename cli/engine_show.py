@@ -54,12 +54,21 @@ def indexed_in_words(told: dict[str, Any], db: Path) -> None:
     if told["stopped"]:
         click.echo("Stopped; what was indexed is kept. Run it again to go on.")
     click.echo(
-        f"{told['new']} new photos ({told['faceless']} without a face), {copies} copies of photos from elsewhere, "
+        f"{told['new']} new photo{_s(told['new'])} ({told['faceless']} without a face), "
+        f"{copies} cop{'y of a photo' if copies == 1 else 'ies of photos'} from elsewhere, "
         f"{told['known']} known already, {len(told['failed'])} failed."
     )
     for link in told["copies"]:
         click.echo(f"copy: {link}")
-    click.echo(f"{shown(db)} holds {told['faces']:,} faces. Search with: cloak engine search PHOTO --db {shown(db)}")
+    click.echo(
+        f"{shown(db)} holds {told['faces']:,} face{_s(told['faces'])}. "
+        f"Search with: cloak engine search PHOTO --db {shown(db)}"
+    )
+
+
+def _s(number: int) -> str:
+    """Return the ending of a plural."""
+    return "" if number == 1 else "s"
 
 
 def answer(found: Answer) -> None:

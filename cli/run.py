@@ -136,7 +136,8 @@ def line(outcome: Outcome) -> str:
     if outcome.blurred:
         parts.append(f"{outcome.blurred} blurred")
     if outcome.faces:
-        parts.append(f"{sum(not face.witness.matched for face in outcome.faces)} not even matched to the original")
+        matched = sum(face.witness.matched for face in outcome.faces)
+        parts.append(f"a recogniser still matches {matched} of {len(outcome.faces)} with the original")
     parts += [f"one more left uncloaked: {reason}" for reason in outcome.left]
     if outcome.removed:
         parts.append(f"removed {', '.join(outcome.removed)}")
