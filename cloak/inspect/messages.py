@@ -12,7 +12,7 @@ from cloak.image import bmff
 from cloak.image.bmff import Meta
 from cloak.image.buffers import Buffer
 from cloak.image.strip.base import Memory, Span
-from cloak.image.strip.isobmff_bits import MESSAGES, Units
+from cloak.image.strip.isobmff_bits import Units
 from cloak.image.strip.isobmff_boxes import Content, Report
 from cloak.image.strip.isobmff_items import CODED
 from cloak.image.structure import StructureError
@@ -35,7 +35,7 @@ def read(data: Buffer | memoryview, meta: Meta, notes: Notes) -> None:
             content = Content(Memory(data), [Span(*place) for place in places])  # type: ignore[arg-type]
             for message in _messages(units, item.kind, content, bytes(parameters[0].body)):
                 for found in _WORDS.finditer(message):
-                    notes.say(Harm.TRAVELS, MESSAGES, found.group().decode(), source="item")
+                    notes.say(Harm.TRAVELS, "messages of the encoder inside the picture", found.group().decode(), source="item")
 
 
 def _messages(units: Units, kind: bytes, content: Content, parameters: bytes) -> Iterator[bytes]:
@@ -44,6 +44,3 @@ def _messages(units: Units, kind: bytes, content: Content, parameters: bytes) ->
         if start > last:
             yield content.read(last, min(start - last, _LARGEST))
         last = end
-
-
-__all__ = ["read"]
