@@ -35,7 +35,8 @@ def read(data: Buffer | memoryview, meta: Meta, notes: Notes) -> None:
             content = Content(Memory(data), [Span(*place) for place in places])  # type: ignore[arg-type]
             for message in _messages(units, item.kind, content, bytes(parameters[0].body)):
                 for found in _WORDS.finditer(message):
-                    notes.say(Harm.TRAVELS, "messages of the encoder inside the picture", found.group().decode(), source="item")
+                    words = found.group().decode()
+                    notes.say(Harm.TRAVELS, "messages of the encoder inside the picture", words, source="item")
 
 
 def _messages(units: Units, kind: bytes, content: Content, parameters: bytes) -> Iterator[bytes]:
