@@ -91,7 +91,7 @@ def test_a_copy_elsewhere_is_another_source_of_one_face_and_is_told(db: Path, tm
     elsewhere.mkdir()
     photo = shutil.copy(db.parent / "profiles" / "hopper" / "00.jpg", elsewhere / "other name.jpg")
     told = run("index", elsewhere, "--db", copied)
-    assert "1 copies" in told.stdout
+    assert "1 copy of a photo from elsewhere" in told.stdout
     assert f"copy: {photo}" in told.stdout
     found = json.loads(run("search", photo, "--db", copied, "--top", 3, "--json").stdout)
     first, second, _ = found["hits"]
