@@ -1,7 +1,7 @@
 """S3 servers that differ from s3rver in what they leave out, each played by a gate before it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -13,20 +13,12 @@ from cloak.upload.destinations.s3 import S3
 from .items import item
 from .kinds import held
 from .servers import s3rver
+from .servers.gate import Playing
 from .servers.loopback import Answer, Loopback, Request
 
 
-class Make(s3rver.Gate):
-    """Answers some requests in its own way.
-
-    Attributes:
-        own: returns its answer; None to pass the request on.
-    """
-
-    own: Callable[[Request], Answer | None] = staticmethod(lambda _: None)
-
-    def answer(self, request: Request) -> Answer:
-        return self.own(request) or super().answer(request)
+class Make(Playing, s3rver.Gate):
+    """A gate that plays another make."""
 
 
 @pytest.fixture(scope="module")

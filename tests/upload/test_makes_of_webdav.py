@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -15,21 +15,12 @@ from cloak.upload.destinations.webdav import WebDav
 from .items import item
 from .kinds import held
 from .servers import wsgidav
-from .servers.gate import Gate
+from .servers.gate import Gate, Playing
 from .servers.loopback import Answer, Loopback, Request
 
 
-class Make(Gate):
-    """Answers some requests in its own way.
-
-    Attributes:
-        own: returns its answer; None to pass the request on.
-    """
-
-    own: Callable[[Request], Answer | None] = staticmethod(lambda _: None)
-
-    def answer(self, request: Request) -> Answer:
-        return self.own(request) or super().answer(request)
+class Make(Playing, Gate):
+    """A gate that plays another make."""
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
@@ -53,3 +54,16 @@ class Gate(Loopback):
                 self.failed += 1
                 return self.ways[self.failed % len(self.ways)]
         return super()._due(method, path)
+
+
+class Playing(Loopback):
+    """Before a gate's class: answers some requests in its own way.
+
+    Attributes:
+        own: returns its answer; None to pass the request on.
+    """
+
+    own: Callable[[Request], Answer | None] = staticmethod(lambda _: None)
+
+    def answer(self, request: Request) -> Answer:
+        return self.own(request) or super().answer(request)
