@@ -62,11 +62,19 @@ class Delivery:
             before = None if again else self.ledger.same(sha256, self.place)
             if before:
                 return Sent(parcel=parcel, id=before.id, already=True, notes=tuple(self._older(before)))
-            if self.outage.given_up:
-                return Sent(parcel=parcel, reason=NOT_TRIED)
+            if vain := self._vain():
+                return Sent(parcel=parcel, reason=vain)
             return self._send(parcel, file, sha256, alt)
         except PhotoError as error:
             return Sent(parcel=parcel, reason=str(error))
+
+    def _vain(self) -> str:
+        """Say why nothing is to be sent any more; "" if something is."""
+        if self.outage.given_up:
+            return NOT_TRIED
+        if self.wish.expires and self.wish.expires <= datetime.now(UTC):  # an album can take longer than it is to stay
+            return f"not uploaded: it was to be gone by {self.wish.expires:%H:%M:%S} UTC"
+        return ""
 
     def _send(self, parcel: Parcel, file: Cleared, sha256: str, alt: str) -> Sent:
         size = len(file.data)

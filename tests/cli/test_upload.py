@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
 from cloak.upload import places
 from cloak.upload.ledger import Ledger, State
+
+from ..upload.overdue import age  # noqa: TID252 -- tests are no package to import from
 
 SECRET = "correct-horse-battery"  # noqa: S105
 pytestmark = pytest.mark.usefixtures("home")
@@ -47,9 +48,9 @@ def test_a_photo_is_protected_uploaded_listed_and_deleted(cloak, examples, there
 
 
 def test_what_is_due_is_purged_and_nothing_else(cloak, examples, there):
-    _upload(cloak, examples / "collins.png", there, "--expires", "1s")
+    _upload(cloak, examples / "collins.png", there, "--expires", "1h")
     _upload(cloak, examples / "phone.jpg", there, "--expires", "1d")
-    time.sleep(2.1)
+    age(2)
     assert len(json.loads(cloak("uploads", "purge", "--dry-run", "--json").out)) == 1
     assert ["OVERDUE" in line for line in cloak("uploads", "list").out.splitlines()] == [True, False]
     assert cloak("uploads", "purge").out.startswith("deleted: ")
@@ -58,9 +59,9 @@ def test_what_is_due_is_purged_and_nothing_else(cloak, examples, there):
 
 
 def test_what_cannot_be_purged_stays_due_and_is_said(cloak, examples, there):
-    _upload(cloak, examples / "collins.png", there, "--expires", "1s")
+    _upload(cloak, examples / "collins.png", there, "--expires", "1h")
     there.rename(there.with_name("unplugged"))
-    time.sleep(2.1)
+    age(2)
     for _ in range(2):
         result = cloak("uploads", "purge", "-q")
         assert result.code == 3
@@ -72,22 +73,22 @@ def test_what_cannot_be_purged_stays_due_and_is_said(cloak, examples, there):
 
 
 def test_what_is_at_a_place_that_will_never_be_back_can_be_forgotten(cloak, examples, there):
-    assert _upload(cloak, examples / "phone.jpg", there, "--expires", "1s").code == 0
+    assert _upload(cloak, examples / "phone.jpg", there, "--expires", "1h").code == 0
     (file,) = there.iterdir()
     (entry,) = json.loads(cloak("uploads", "list", "--json").out)
     result = cloak("uploads", "forget", entry["id"], "--yes")
     assert (result.code, result.out.startswith("forgotten, not deleted")) == (0, True)
     assert file.exists()
     assert json.loads(cloak("uploads", "export").out) == []
-    time.sleep(1.1)
+    age(2)
     assert cloak("uploads", "purge").code == 0
 
 
 def test_two_purges_at_once_delete_and_report_each_upload_once(cloak, paint, there, tmp_path):
     for number in range(12):
         paint(tmp_path / "in" / f"{number}.png", width=40 + number)
-    assert _upload(cloak, tmp_path / "in", there, "--expires", "1s").code == 0
-    time.sleep(2.1)
+    assert _upload(cloak, tmp_path / "in", there, "--expires", "1h").code == 0
+    age(2)
     command = [sys.executable, "-m", "cloak.cli.main", "uploads", "purge"]
     both = [subprocess.Popen(command, stdout=-1, stderr=-1, text=True) for _ in range(2)]
     said = [process.communicate() for process in both]

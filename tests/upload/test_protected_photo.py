@@ -49,7 +49,7 @@ def web(kind: str, folder: Path) -> Iterator[tuple[Destination, httpx.BasicAuth]
 
 
 def upload(destination: Destination, ledger: Ledger, photo: Path) -> Placed:
-    wish = Wish(expires=datetime.now(UTC) + timedelta(seconds=2), album="Sommer ☀")
+    wish = Wish(expires=datetime.now(UTC) + timedelta(seconds=4), album="Sommer ☀")
     destination.check(wish)
     (sent,) = deliver([Parcel(source=photo, path=photo)], destination, ledger, place="there", wish=wish)
     assert sent.placed is not None, sent.reason
@@ -60,7 +60,7 @@ def upload(destination: Destination, ledger: Ledger, photo: Path) -> Placed:
 def purge_what_is_due(destination: Destination, ledger: Ledger) -> None:
     with runs.running() as run:
         assert list(purge(ledger.due(), ledger, lambda _: destination, run=run.name, close=False)) == []
-        time.sleep(2)
+        time.sleep(4)
         (purged,) = purge(ledger.due(), ledger, lambda _: destination, run=run.name, close=False)
     assert (purged.state, purged.problem) == (State.DELETED, "")
 

@@ -17,6 +17,7 @@ from cloak.upload.send import Parcel, deliver
 from .items import item
 
 QUICK = Backoff(attempts=2, first=0.001, most=0.001)
+LATER = datetime.now(UTC) + timedelta(hours=2)
 
 
 class Refusing(Folder):
@@ -53,16 +54,16 @@ def destination(tmp_path):
 
 
 def due(destination, ledger, number):
-    """Upload photos whose time is up, the first one first."""
+    """Upload photos whose time is up before LATER, the first one first."""
     for seed in range(number):
-        over = Wish(expires=datetime.now(UTC) - timedelta(seconds=100 - seed))
+        over = Wish(expires=LATER - timedelta(seconds=100 - seed))
         parcel = Parcel(source=destination._root / "x", content=item(seed=seed).file.data)
         list(deliver([parcel], destination, ledger, place="nas", wish=over, backoff=QUICK))
-    return [entry.handle for entry in ledger.due()]
+    return [entry.handle for entry in ledger.due(LATER)]
 
 
 def purge(destination, ledger):
-    return list(module.purge(ledger.due(), ledger, lambda _: destination, run="r", backoff=QUICK, close=False))
+    return list(module.purge(ledger.due(LATER), ledger, lambda _: destination, run="r", backoff=QUICK, close=False))
 
 
 def test_one_upload_that_may_not_be_deleted_keeps_no_other_one_up(destination, ledger):
@@ -70,7 +71,7 @@ def test_one_upload_that_may_not_be_deleted_keeps_no_other_one_up(destination, l
     destination.refused = set(handles[:2])
     results = purge(destination, ledger)
     assert [bool(one.problem) for one in results] == [True, True, False, False, False]
-    assert {entry.handle for entry in ledger.due()} == destination.refused
+    assert {entry.handle for entry in ledger.due(LATER)} == destination.refused
 
 
 def test_a_destination_that_refuses_everything_is_left_alone_after_three(destination, ledger):
@@ -93,15 +94,15 @@ def test_many_that_can_never_be_deleted_keep_no_other_one_up_for_ever(destinatio
     for _ in range(200):
         if len(purge(destination, ledger)) == 4:
             break
-    assert {entry.handle for entry in ledger.due()} == destination.refused
+    assert {entry.handle for entry in ledger.due(LATER)} == destination.refused
 
 
 @pytest.mark.parametrize("error", [AudienceError("it answered 302"), TransientError("it answered 500")])
 def test_an_upload_that_cannot_be_looked_at_is_deleted_all_the_same(destination, ledger, error):
     (handle,) = due(destination, ledger, 1)
-    (entry,) = ledger.due()
+    (entry,) = ledger.due(LATER)
     ledger.place(entry.id, replace(destination.look(handle), expires=datetime.now(UTC) + timedelta(days=1)))
     destination.unseen = error
     (one,) = purge(destination, ledger)
     assert (one.problem, one.state) == ("", State.DELETED)
-    assert ledger.due() == []
+    assert ledger.due(LATER) == []

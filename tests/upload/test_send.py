@@ -1,5 +1,6 @@
 """Sending and purging, against a folder that is made to fail."""
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +18,8 @@ from cloak.upload.send import Parcel, check, deliver
 from .items import item
 
 QUICK = Backoff(attempts=3, first=0.001, most=0.001)
+SOON = Wish(expires=datetime.now(UTC) + timedelta(hours=1))
+LATER = datetime.now(UTC) + timedelta(hours=2)
 
 
 @pytest.fixture(autouse=True)
@@ -186,9 +189,8 @@ def test_a_server_that_asks_for_too_much_patience_is_not_asked_again(parcels, de
 def test_what_cannot_be_deleted_stays_due_and_one_bad_destination_does_not_stop_the_others(
     parcels, destination, ledger, there
 ):
-    soon = Wish(expires=datetime.now(UTC) - timedelta(seconds=5))
     for place in ("gone", "nas", "gone"):
-        list(deliver(parcels[:1], destination, ledger, place=place, wish=soon, again=True))
+        list(deliver(parcels[:1], destination, ledger, place=place, wish=SOON, again=True))
     opened = []
 
     def open_destination(name):
@@ -197,10 +199,10 @@ def test_what_cannot_be_deleted_stays_due_and_one_bad_destination_does_not_stop_
             raise UsageError("no destination is called 'gone'")
         return destination
 
-    results = list(purge(ledger.due(), ledger, open_destination, run="r"))
+    results = list(purge(ledger.due(LATER), ledger, open_destination, run="r"))
     assert [bool(one.problem) for one in results] == [True, False, True]
     assert opened == ["gone", "nas"]
-    assert [entry.problem for entry in ledger.due()] == ["no destination is called 'gone'"] * 2
+    assert [entry.problem for entry in ledger.due(LATER)] == ["no destination is called 'gone'"] * 2
     assert len(list(there.iterdir())) == 2
 
 
@@ -226,10 +228,20 @@ def test_an_answer_that_a_destination_stumbles_over_ends_one_photo_and_shows_not
         assert "makes no sense" in sent[0].reason
         assert "s3cret" not in sent[0].reason
     else:
-        over = Wish(expires=datetime.now(UTC) - timedelta(seconds=5))
-        send(parcels, destination, ledger, wish=over)
+        send(parcels, destination, ledger, wish=SOON)
         if method == "find":
             ledger._execute("UPDATE uploads SET handle = NULL, state = 'pending', claim = NULL", ())
-        results = list(purge(ledger.due(), ledger, lambda _: destination, run="r", close=False))
+        results = list(purge(ledger.due(LATER), ledger, lambda _: destination, run="r", close=False))
         assert [bool(one.problem) for one in results] == [True, False, False]
-        assert len(ledger.due()) == 1
+        assert len(ledger.due(LATER)) == 1
+
+
+def test_what_was_to_be_gone_by_now_is_not_uploaded_any_more(parcels, destination, ledger, there):
+    """The run takes longer than its photos were to stay."""
+    wish = Wish(expires=datetime.now(UTC) + timedelta(seconds=1))
+    taken = deliver(parcels, destination, ledger, place="nas", wish=wish, backoff=QUICK)
+    assert next(taken).placed
+    time.sleep(1.1)
+    reasons = [one.reason for one in taken]
+    assert reasons == [f"not uploaded: it was to be gone by {wish.expires:%H:%M:%S} UTC"] * 2
+    assert len(list(there.iterdir())) == len(ledger.entries()) == 1

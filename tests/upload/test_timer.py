@@ -5,13 +5,14 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
 import pytest
 
 from cloak.cli.main import cloak as command
+
+from .overdue import age
 
 DOCS = Path(__file__).parents[2] / "docs"
 CRON = re.compile(r"^(?:[\d*/,-]+ +){5}(cloak .*)$", re.MULTILINE)
@@ -40,15 +41,15 @@ def test_the_line_deletes_what_is_due_and_prints_nothing_unless_it_cannot(
     (line,) = lines(pattern, "upload.md")
     monkeypatch.setenv("CLOAK_HOME", str(tmp_path / "home"))
     there = tmp_path / "there"
-    for name, expires in (("phone.jpg", "2s"), ("collins.png", "1d")):
+    for name, expires in (("phone.jpg", "1h"), ("collins.png", "1d")):
         assert cloak("upload", examples / name, "--to", there, "--strip-only", "--expires", expires).code == 0
-    time.sleep(2.1)
+    age(2)
     done = run(line, tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert len(list(there.iterdir())) == 1
-    assert cloak("upload", examples / "phone.jpg", "--to", there, "--strip-only", "--expires", "2s").code == 0
+    assert cloak("upload", examples / "phone.jpg", "--to", there, "--strip-only", "--expires", "1h").code == 0
     there.rename(tmp_path / "unplugged")
-    time.sleep(2.1)
+    age(2)
     done = run(line, tmp_path)
     assert (done.returncode, done.stdout) == (3, "")
     assert "is the disk that it is on connected" in done.stderr

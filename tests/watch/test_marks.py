@@ -77,7 +77,7 @@ watched() {{
 @pytest.mark.usefixtures("mounts")
 def test_uploads_to_a_disk_that_is_away_are_not_called_gone_and_nothing_is_written_in_its_place(photo, tmp_path, home):
     done = mounting(
-        f"""plug; cloak upload {photo} --to ./mnt --strip-only --expires 1s -q; unplug; sleep 2.1
+        f"""plug; cloak upload {photo} --to ./mnt --strip-only --expires 8s -q; unplug; sleep 8.1
         cloak uploads purge || echo "code $?"
         cloak upload {photo} --to ./mnt --strip-only --again || echo "code $?"
         ls mnt | wc -l; plug; ls mnt | wc -l; cloak uploads purge; ls mnt | wc -l
