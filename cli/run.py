@@ -1,6 +1,7 @@
 """What `cloak protect` does, from its options to its exit code."""
 
 import json
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -99,7 +100,8 @@ def _check(jobs: Sequence[Job], output: Path, config: ProtectConfig, *, manifest
     report = config.report
     if report and config.dry_run:
         raise UsageError("--report shows what was written, and --dry-run writes nothing: leave one of them out")
-    if report and any(report.absolute() in (job.source.absolute(), job.target.absolute()) for job in jobs):
+    path = report and os.path.abspath(report)  # noqa: PTH100 -- `..` goes, and links are not followed
+    if report and any(path in (os.path.abspath(job.source), os.path.abspath(job.target)) for job in jobs):  # noqa: PTH100
         raise UsageError(f"{shown(report)} is one of the photos: give the report another name")
     known = manifest and (output / MANIFEST).exists()  # then it may be ours, which is for the manifest to say
     if report and (report.is_dir() or not (config.overwrite or known)):

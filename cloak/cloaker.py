@@ -26,9 +26,9 @@ from cloak.models import Profile, Recogniser, load_recogniser
 from cloak.networks import Networks
 from cloak.photo import Face, FaceBatch, Photo
 from cloak.references import RECOGNISER, References
-from cloak.schedule import StoppedError
 from cloak.selection import MIN_FACE, Chosen, is_large, overrule, select
 from cloak.shortage import is_shortage
+from cloak.steps import StoppedError
 from cloak.targets import Treatment
 
 _Picture = TypeVar("_Picture", Photo, torch.Tensor, Image)

@@ -26,7 +26,7 @@ from cloak.errors import CloakError, TooLargeError, UnreadablePhotoError, Unsupp
 from cloak.image.decode import decode, of_raster
 from cloak.image.raster import DEFAULT_MAX_PIXELS, Raster
 from cloak.photo import Photo
-from cloak.schedule import StoppedError
+from cloak.steps import StoppedError
 
 SECONDS = 90
 """The time a photo has ..."""

@@ -35,10 +35,11 @@ from cloak.image.strip.bare import strip
 from cloak.meter import Meter
 from cloak.outcome import Outcome, Pictures, Status
 from cloak.photo import Photo
-from cloak.schedule import SAID, Begun, Schedule
+from cloak.schedule import SAID, Schedule
 from cloak.selection import Chosen
 from cloak.shortage import memory_for
 from cloak.sinks import Files, Sink
+from cloak.steps import Begun
 from cloak.targets import Job
 from cloak.verify import verify
 
@@ -134,21 +135,18 @@ class _Path:
     def open(self, job: Job) -> "_Opened | Outcome":
         """Read and decode a photo."""
         try:
-            return self._open(job)
+            with memory_for("the photo"):
+                self.sink.refuse(job)
+                with self.meter.measure("read"):
+                    data = self._read(job)
+                    admitted = self.sink.admit(job, data)
+                if isinstance(admitted, Outcome):
+                    return admitted
+                job = replace(admitted, content=None)  # its pixels are enough from here on
+                with self.meter.measure("decode"):
+                    return _Opened(job, self.decoder.decode(data, stop=self.stop))
         except PhotoError as error:
-            return self.fail(job, error)
-
-    def _open(self, job: Job) -> "_Opened | Outcome":
-        with memory_for("the photo"):
-            self.sink.refuse(job)
-            with self.meter.measure("read"):
-                data = self._read(job)
-                admitted = self.sink.admit(job, data)
-            if isinstance(admitted, Outcome):
-                return admitted
-            job = replace(admitted, content=None)  # its pixels are enough from here on
-            with self.meter.measure("decode"):
-                return _Opened(job, self.decoder.decode(data, stop=self.stop))
+            return self.fail(job, error)  # the sink knows the job by what it made of it
 
     def begin(self, opened: "_Opened | Outcome") -> Begun | Outcome:
         """Find the faces of a photo."""

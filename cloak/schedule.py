@@ -9,10 +9,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import torch
 
@@ -21,8 +20,7 @@ from cloak.batching import Buckets, Row
 from cloak.crew import Crew
 from cloak.errors import PhotoError
 from cloak.outcome import Outcome
-from cloak.photo import FaceBatch, Photo
-from cloak.selection import Chosen
+from cloak.steps import Begun, Steps, StoppedError
 from cloak.targets import Job
 
 PIXELS = 96_000_000
@@ -34,70 +32,12 @@ PATIENCE = 8
 SAID = 10_000
 """Photos that are done may be so many while one before them is not: what is said of them is small, without pictures."""
 
-_Item = TypeVar("_Item")
-_Made = TypeVar("_Made")
-
-
-class StoppedError(Exception):
-    """What was being worked on was given up."""
-
-
-@dataclass(slots=True, eq=False)
-class Begun:
-    """A photo under way.
-
-    Attributes:
-        job: where it came from and goes.
-        photo: the original.
-        chosen: its faces.
-        canvas: the photo that cloaks are put on: the original, bystanders blurred.
-        parts: the faces to cloak, by frame size.
-        deltas: float32 (N, 3, S, S) for each part; complete when `todo` is 0.
-        todo: faces without a delta.
-        failed: whether there will be none.
-        outcome: what becomes of it.
-    """
-
-    job: Job
-    photo: Photo
-    chosen: Chosen
-    canvas: Photo
-    parts: Sequence[FaceBatch]
-    deltas: Sequence[torch.Tensor]
-    todo: int
-    failed: bool = False
-    outcome: "Future[Outcome]" = field(default_factory=Future)
-
+GLANCE = 0.5
+"""Seconds after which, at the latest, it is seen that the run is to stop: a signal's handler wakes no thread."""
 
 _Opened = TypeVar("_Opened")
-
-
-class Steps(Protocol[_Opened]):
-    """What is done to a photo; called from several threads at once."""
-
-    def open(self, job: Job) -> _Opened | Outcome:
-        """Read and decode a photo; an outcome if nothing more is to be done. It may take as long as it likes."""
-        ...
-
-    def begin(self, opened: _Opened | Outcome) -> Begun | Outcome:
-        """Find the faces of a photo; an outcome if nothing more is to be done, or if it was one already."""
-        ...
-
-    def search(self, group: Sequence[Row[Begun]]) -> None:
-        """Fill in the deltas of some faces; PhotoError ends their photos, StoppedError all."""
-        ...
-
-    def finish(self, begun: Begun) -> Outcome:
-        """Make a file of a photo and its deltas, and hand it over."""
-        ...
-
-    def fail(self, job: Job, error: PhotoError) -> Outcome:
-        """Say that a photo failed."""
-        ...
-
-    def give_up(self) -> None:
-        """Have `open` end soon, with whatever error: nothing more will become of photos that are being opened."""
-        ...
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
 
 
 class Schedule:
@@ -171,14 +111,19 @@ class Schedule:
                 self._sort(back, self._late.pop(back))
             while self._ahead.moves() and self._has_room():
                 self._line_up(self._ahead.pop())
-            if not left and not self._ahead.in_line:
+            if (not left and not self._ahead.in_line) or self._stands():
                 self._groups.extend(self._buckets.flush())
             self._attack()
             # That photos have gone on makes room in line: nobody would wake this thread to fill it.
             takes_up = bool(left) and self._ahead.wants()
             if not (takes_up or self._order_moves() or (self._ahead.moves() and self._has_room())):
-                self._wake.wait(self._ahead.patience())
+                self._wake.wait(min(self._ahead.patience() or GLANCE, GLANCE))
         yield from self._rest()
+
+    def _stands(self) -> bool:
+        """Say whether nothing more can go on before a photo that waits for others to fill a batch."""
+        full = len(self._order) >= self._said
+        return full and not self._groups and all(attack.done() for attack in self._attacks)
 
     def _order_moves(self) -> bool:
         return bool(self._order) and self._order[0].done()
@@ -214,6 +159,7 @@ class Schedule:
             return
         if isinstance(begun, Outcome):
             place.set_result(begun)
+            self._groups.extend(self._buckets.pass_by())
             return
         begun.outcome = place
         if begun.todo:

@@ -20,8 +20,8 @@ from cloak.networks import Networks
 from cloak.outcome import Status
 from cloak.photo import FaceBatch
 from cloak.pipeline import protect
-from cloak.schedule import StoppedError
 from cloak.shortage import memory_for
+from cloak.steps import StoppedError
 from cloak.targets import Job
 
 CPU = torch.device("cpu")

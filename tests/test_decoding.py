@@ -18,7 +18,7 @@ from cloak.errors import CloakError, PhotoError, TooLargeError, UnreadablePhotoE
 from cloak.image.codec import decode
 from cloak.outcome import Status
 from cloak.pipeline import protect
-from cloak.schedule import StoppedError
+from cloak.steps import StoppedError
 from cloak.targets import Job
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="photos are decoded in the same process there")

@@ -16,12 +16,13 @@ from PIL.WebPImagePlugin import WebPImageFile
 from cloak.container import ColourSpace, Container, Encoding
 from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image import bmff, colour, quality, tiff
-from cloak.image.structure import png_chunks, riff_chunks, tiff_directories
+from cloak.image.structure import Directory, png_chunks, riff_chunks, tiff_directories
 from cloak.image.writers import write
 
 _SAMPLINGS = {(2, 1): "4:2:2", (2, 2): "4:2:0", (4, 1): "4:2:0", (4, 2): "4:2:0"}
 _ANIMATED = "an animation of {} frames: only still photos are protected"
 _DNG, _SUBFILE = 0xC612, 254
+_BITS, _COMPRESSION, _PHOTOMETRIC, _PLANES = 258, 259, 262, 284
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +128,19 @@ def _tiff(data: bytes, check: Check) -> Opened:
     pages = 1 + sum(not _is_preview(page.integers(_SUBFILE)) for page in directories[1:])
     if pages > 1:
         raise UnsupportedPhotoError(f"a document of {pages} pages: only single photos are protected")
+    if _is_misread(directories[0]):
+        raise UnsupportedPhotoError("a TIFF file of a rare kind: save it with 8 bits a channel")
     image = tiff.opened(data, directories[0])
     check(*image.size)
     tiff.load(image)  # turns the pixels upright, too
     return _finish(image, Encoding(container=Container.TIFF))
+
+
+def _is_misread(page: Directory) -> bool:
+    """Say whether Pillow shows other pixels than are in it: 12 bits as 16, white as black, planes as pixels."""
+    bits = max(page.integers(_BITS) or (1,))
+    deep_planes = bits > 8 and page.integers(_PLANES) == (2,) and page.integers(_COMPRESSION) in {(), (1,)}
+    return bits == 12 or (bits == 16 and page.integers(_PHOTOMETRIC) == (0,)) or deep_planes
 
 
 def _is_preview(subfile: tuple[int, ...]) -> bool:

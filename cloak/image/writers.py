@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
 from cloak.container import ColourSpace, Container, Encoding
 from cloak.errors import UnsupportedPhotoError
@@ -44,6 +44,8 @@ def write(pixels: Pixels, space: ColourSpace, encoding: Encoding) -> bytes:
 
 def _jpeg(pixels: Pixels, profile: bytes, encoding: Encoding) -> bytes:
     quality = min(encoding.quality or DEFAULT_QUALITY, MAX_JPEG_QUALITY)
+    # Pillow's buffer has to hold a whole optimised file, and is one byte a pixel: noise with all its colour needs more.
+    ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 4 * pixels.shape[0] * pixels.shape[1])
     return _save(
         _greyed(_flattened(pixels), profile),
         "JPEG",

@@ -21,6 +21,7 @@ from cloak.photo import Photo
 
 from .dirty import DIRTY, LOSSLESS, SECRET, jpeg, scene
 from .isobmff_files import box, build, coded
+from .tiff_files import HEIGHT, SHORT, WIDTH, page, tiff, values
 
 FILM = box(b"ftyp", b"mp42\0\0\0\0mp42isom") + box(b"mdat", bytes(40)) + box(b"moov", bytes(40))
 """As phones write it: with the boxes of a film that is none of the file's own."""
@@ -198,7 +199,7 @@ def test_few_colours_stay_a_palette_and_pixel_identical():
     written = encode(strip(photo(pixels, "png")))
     assert Image.open(io.BytesIO(written)).mode == "P"
     after = decode(written)
-    assert torch.equal(after.pixels, planes(pixels[..., :3]))
+    assert torch.equal(after.pixels, planes(pixels[..., :3] * (pixels[..., 3:] > 0)))
     assert torch.equal(after.alpha, planes(pixels[..., 3:]))
 
 
@@ -242,3 +243,37 @@ def test_what_phones_put_behind_a_picture_does_not_keep_it_from_being_read(conta
     longer = plain + video + b"\0\0\1\x0a" + bytes(4) + b"Image_UTC_Data1714557600123SEFT"
     assert torch.equal(decode(longer).pixels, decode(plain).pixels)
     assert "data after the end of the image" in find(longer)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_of_much_noise_and_all_its_colour_can_be_written(progressive):
+    """It has more than a byte a pixel, which is what Pillow's buffer has for such files."""
+    noise = np.random.default_rng(0).integers(0, 256, (600, 800, 3), dtype=np.uint8)
+    options = {"quality": 94, "subsampling": "4:4:4", "progressive": progressive}
+    assert len(encode(strip(photo(noise, "jpeg", **options)))) > noise[..., 0].size
+
+
+def test_what_is_wholly_transparent_is_not_written():
+    pixels = np.dstack([scene(40, 24), np.full((24, 40), 255, np.uint8)])
+    pixels[:12, :, 3], pixels[12, :, 3] = 0, 1
+    written = decode(encode(strip(photo(pixels, "png"))))
+    assert not written.pixels[:, :12].any()
+    assert torch.equal(written.pixels[:, 12:], planes(pixels[12:, :, :3]))
+
+
+GREY = {"t258": values(SHORT, 16), "t277": values(SHORT, 1), "t262": values(SHORT, 1)}
+
+
+@pytest.mark.parametrize(
+    ("tags", "strips"),
+    [
+        ({**GREY, "t258": values(SHORT, 12)}, [bytes(WIDTH * HEIGHT * 3 // 2)]),
+        ({**GREY, "t262": values(SHORT, 0)}, [bytes(WIDTH * HEIGHT * 2)]),
+        ({"t258": values(SHORT, 16, 16, 16), "t284": values(SHORT, 2)}, [bytes(WIDTH * HEIGHT * 2)] * 3),
+    ],
+    ids=["12 bits", "white is 0", "planes of 16 bits"],
+)
+def test_a_tiff_that_would_be_shown_wrong_is_refused(tags, strips):
+    with pytest.raises(UnsupportedPhotoError, match="of a rare kind"):
+        decode(tiff((page(**tags), strips)))
+    assert decode(tiff((page(**GREY), [bytes(WIDTH * HEIGHT * 2)]))).pixels.shape == (3, HEIGHT, WIDTH)
