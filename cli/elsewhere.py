@@ -89,9 +89,12 @@ def run(
         for index in sorted(done):
             summary.add(done[index])
         summary.stopped = stop.is_set() and len(done) < len(work.tasks)
-        if report and config.report:
-            _write(report, config.report, summary, output, manifest=manifest)
+        unwritten = (
+            _write(report, config.report, summary, output, manifest=manifest) if report and config.report else None
+        )
     plain.show(summary, as_json=as_json, quiet=quiet)
+    if unwritten:
+        raise unwritten
     return 1 if summary.stopped else 3 if summary.failures else 0
 
 
@@ -143,14 +146,18 @@ def _check_report(report: Path, work: Work, *, manifest: bool) -> None:
     raise UsageError(f"{shown(report)} already exists: name another file, or pass --overwrite to replace a file")
 
 
-def _write(report: Report, path: Path, summary: Summary, output: str, *, manifest: bool) -> None:
-    """Write the report and remember that it is ours."""
+def _write(report: Report, path: Path, summary: Summary, output: str, *, manifest: bool) -> WriteError | None:
+    """Write the report and remember that it is ours; return what went wrong: the photos have to be told of first."""
     with ExitStack() as stack:
         owner, owns = None, False
         # Another run may be at work by now, or the bucket out of reach: that is no reason to lose the report.
         with suppress(OutputError, WriteError):
             owner = stack.enter_context(keeping(output, summary.config, manifest=manifest))
             owns = owner is not None and owner.owns(path)
-        report.write(path, summary, overwrite=owns)
+        try:
+            report.write(path, summary, overwrite=owns)
+        except WriteError as error:
+            return error
         if owner:
             owner.own(path)
+    return None

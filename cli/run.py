@@ -21,7 +21,7 @@ from cloak.config import (
     ProtectConfig,
     ProtectPolicy,
 )
-from cloak.errors import UsageError
+from cloak.errors import UsageError, WriteError
 from cloak.files import check_folder
 from cloak.manifest import NAME as MANIFEST
 from cloak.models import WITNESS, artifact, cache, surrogates
@@ -87,12 +87,22 @@ def run(
                 click.echo(line(outcome), err=as_json)
             advance()
         summary.stopped = stop.is_set() and len(summary.outcomes) < len(jobs)
-        if report and config.report:
-            report.write(config.report, summary, overwrite=sink is not None and sink.owns(config.report))
-            if sink:
-                sink.own(config.report)
+        unwritten = _write(report, config.report, summary, sink) if report and config.report else None
     show(summary, as_json=as_json, quiet=quiet)
+    if unwritten:
+        raise unwritten
     return 1 if summary.stopped else 3 if summary.failures else 0
+
+
+def _write(report: Report, path: Path, summary: Summary, album: Album | None) -> WriteError | None:
+    """Write the report and remember that it is ours; return what went wrong: the photos have to be told of first."""
+    try:
+        report.write(path, summary, overwrite=album is not None and album.owns(path))
+    except WriteError as error:
+        return error
+    if album:
+        album.own(path)
+    return None
 
 
 def _check(jobs: Sequence[Job], output: Path, config: ProtectConfig, *, manifest: bool) -> None:

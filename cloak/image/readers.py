@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, PngImagePlugin
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -23,6 +23,9 @@ _SAMPLINGS = {(2, 1): "4:2:2", (2, 2): "4:2:0", (4, 1): "4:2:0", (4, 2): "4:2:0"
 _ANIMATED = "an animation of {} frames: only still photos are protected"
 _DNG, _SUBFILE = 0xC612, 254
 _BITS, _COMPRESSION, _PHOTOMETRIC, _PLANES = 258, 259, 262, 284
+
+# Histories in XMP and profiles of printers have more than Pillow's 1 MB; bombs are stopped where decoders run.
+PngImagePlugin.MAX_TEXT_CHUNK = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)

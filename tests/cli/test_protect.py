@@ -10,6 +10,7 @@ import pytest
 from cloak.cli.protect import CHOICES
 from cloak.config import BystanderPolicy, Effort, FacePolicy, NoFacePolicy, ProtectPolicy, Strength
 from cloak.container import ENCODED, Container
+from cloak.errors import WriteError
 from cloak.image.codec import decode
 from cloak.models import Profile
 from cloak.names import NamePolicy
@@ -92,6 +93,7 @@ def test_random_names_are_given_in_one_folder_and_told_to_the_owner(cloak, paint
     [
         (["--report", "{tmp}/r.html", "--dry-run"], "leave one of them out"),
         (["--report", "{tmp}/a.png"], "is one of the photos"),
+        (["--report", "{tmp}/out/../a.png", "--overwrite"], "is one of the photos"),
         (["--report", "{tmp}/taken.html"], "already exists"),
         (["--device", "abacus"], "no such device"),
         (["--strength", "invisible"], "invisible"),
@@ -141,3 +143,18 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 4096)
     except OSError:  # how Linux says that the other end is closed
         return b""
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_what_became_of_the_photos(cloak, paint, tmp_path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise WriteError("the disk is full")
+
+    monkeypatch.setattr("cloak.report.Report.write", full)
+    paint(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "b.jpg").write_bytes(b"no photo")
+    report = tmp_path / "r.html"
+    result = cloak("protect", tmp_path / "in", "-o", tmp_path / "out", "--faces", "none", "--report", report)
+    assert result.code == 1
+    assert "b.jpg" in result.err
+    assert "1 stripped only" in result.out + result.err
+    assert "the disk is full" in result.err

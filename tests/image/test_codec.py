@@ -3,7 +3,9 @@
 import io
 import json
 import shutil
+import struct
 import subprocess
+import zlib
 
 import numpy as np
 import pytest
@@ -277,3 +279,14 @@ def test_a_tiff_that_would_be_shown_wrong_is_refused(tags, strips):
     with pytest.raises(UnsupportedPhotoError, match="of a rare kind"):
         decode(tiff((page(**tags), strips)))
     assert decode(tiff((page(**GREY), [bytes(WIDTH * HEIGHT * 2)]))).pixels.shape == (3, HEIGHT, WIDTH)
+
+
+@pytest.mark.parametrize(
+    ("kind", "head"),
+    [(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0"), (b"zTXt", b"Raw profile type xmp\0\0"), (b"iCCP", b"p\0\0")],
+)
+def test_a_png_with_two_megabytes_of_text_or_profile_is_read(kind, head):
+    data = DIRTY["png"]()
+    payload = head + zlib.compress(b"x" * 2_000_000)
+    added = struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
+    assert torch.equal(decode(data[:33] + added + data[33:]).pixels, decode(data).pixels)
