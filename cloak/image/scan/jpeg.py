@@ -28,13 +28,18 @@ _ADOBE = b"Adobe\0\x64\0\0\0\0"
 
 @dataclass(slots=True)
 class _State:
-    """What was seen so far. `unused` are the tables that no scan used yet, by marker and number."""
+    """What was seen so far. `unused` are the tables that no scan used yet, by marker and number.
+
+    `restarts` is the restart interval in force, `announced` the one that no scan used yet.
+    """
 
     seen: set[int] = field(default_factory=set)
     frame: bytes = b""
     kind: int = 0
     unused: set[tuple[int, int]] = field(default_factory=set)
     lines: int = 0
+    restarts: bytes = b"\0\0"
+    announced: bytes = b""
     profile: list[bytes] = field(default_factory=list)
     profile_closed: bool = False
 
@@ -64,6 +69,8 @@ def scan(data: Buffer) -> None:
         raise ResidueError("JPEG: no frame, or no scan")
     if state.unused:
         raise ResidueError(f"JPEG: tables that nothing uses (marker {max(state.unused)[0]:02x})")
+    if state.announced:
+        raise ResidueError("JPEG: a restart interval that nothing uses")
     if state.profile and not _is_profile(state.profile):
         raise ResidueError("JPEG: APP2 segments that are no profile of ours")
 
@@ -135,7 +142,17 @@ def _structural(state: _State, marker: int, payload: bytes) -> bool:
         return _scan(state, payload)
     if marker == _DNL and (_SOS not in state.seen or state.lines):
         return False  # it says how many lines there are, where the frame does not
-    return len(payload) == 2 and marker in {_DRI, _DNL}
+    if marker == _DRI:
+        return _restarts(state, payload)
+    return len(payload) == 2 and marker == _DNL
+
+
+def _restarts(state: _State, payload: bytes) -> bool:
+    """Check a restart interval: one that no scan uses, or that changes nothing, could be any bytes."""
+    if state.announced or payload == state.restarts:
+        raise ResidueError("JPEG: a restart interval that nothing uses, or that was in force already")
+    state.announced = payload
+    return len(payload) == 2
 
 
 def _frame(state: _State, marker: int, payload: bytes) -> bool:
@@ -150,6 +167,7 @@ def _scan(state: _State, header: bytes) -> bool:
     components = {state.frame[place] for place in range(6, len(state.frame), 3)}
     if not 1 <= header[0] <= 4 or len(header) != 4 + 2 * header[0] or not components.issuperset(header[1:-3:2]):
         return False
+    state.restarts, state.announced = state.announced or state.restarts, b""
     first = header[-3]  # coefficient
     coder = _DAC if state.kind in _ARITHMETIC else _DHT
     for name, tables in zip(header[1:-3:2], header[2:-3:2], strict=True):
