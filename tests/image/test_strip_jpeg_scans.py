@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloak.errors import ResidueError
+from cloak.errors import ResidueError, UnreadablePhotoError
 from cloak.image.scan import scan
 from cloak.image.structure import jpeg_segments
 
@@ -56,3 +56,37 @@ def test_restart_intervals_of_encoders_stay():
             written, planned = stripped(jpeg(scene(), restart_marker_rows=rows, progressive=progressive))
             assert OWN[:4] in written
             assert planned.removed == ()
+
+
+@pytest.mark.parametrize("kind", [0xC0, 0xC1, 0xC3])
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_second_scan_of_a_colour_is_refused_where_one_holds_all_of_it(kind, grey):
+    # Decoders show one of the two: the other could be any picture, or text.
+    clean = stripped(jpeg(scene()[..., 0] if grey else scene()))[0]
+    start, first = clean.index(b"\xff\xc0"), scans(clean)[0]
+    clean = clean[: start + 1] + bytes([kind]) + clean[start + 2 :]
+    clean = stripped(clean)[0]
+    first = scans(clean)[0]
+    header = clean[first : first + 2 + int.from_bytes(clean[first + 2 : first + 4], "big")]
+    one = segment(0xDA, bytes([1, 1, 0, 0, 63, 0]))
+    for dirty in (
+        inserted(clean, clean[first:-2], at=len(clean) - 2),
+        inserted(clean, header + SECRET, at=len(clean) - 2),
+        inserted(clean, one + SECRET, at=first),
+        inserted(clean, one + SECRET, at=len(clean) - 2),
+    ):
+        with pytest.raises(UnreadablePhotoError, match="second scan"):
+            stripped(dirty)
+        with pytest.raises(ResidueError, match="second scan"):
+            scan(dirty)
+
+
+def test_one_scan_may_not_name_a_colour_twice():
+    clean = stripped(PLAIN)[0]
+    first = scans(clean)[0]
+    dirty = clean[: first + 9] + clean[first + 7 : first + 8] + clean[first + 10 :]
+    dirty = dirty[: first + 7] + dirty[first + 5 : first + 6] + dirty[first + 8 :]
+    with pytest.raises(UnreadablePhotoError, match="second scan"):
+        stripped(dirty)
+    with pytest.raises(ResidueError, match="second scan"):
+        scan(dirty)

@@ -30,6 +30,7 @@ _ADOBE = b"Adobe\0\x64\0\0\0\0"
 class _State:
     """What was seen so far. `unused` are the tables that no scan used yet, by marker and number.
 
+    `missing` are the colours of the frame that no scan holds yet, where each is in one scan only.
     `restarts` is the restart interval in force, `announced` the one that no scan used yet.
     """
 
@@ -38,6 +39,7 @@ class _State:
     kind: int = 0
     unused: set[tuple[int, int]] = field(default_factory=set)
     lines: int = 0
+    missing: list[int] = field(default_factory=list)
     restarts: bytes = b"\0\0"
     announced: bytes = b""
     profile: list[bytes] = field(default_factory=list)
@@ -159,6 +161,7 @@ def _frame(state: _State, marker: int, payload: bytes) -> bool:
     if state.frame or len(payload) < 9 or not 1 <= payload[5] <= 4 or len(payload) != 6 + 3 * payload[5]:
         return False
     state.kind, state.frame, state.lines = marker, payload, int.from_bytes(payload[1:3], "big")
+    state.missing = [payload[place] for place in range(6, len(payload), 3)]
     return True
 
 
@@ -167,6 +170,10 @@ def _scan(state: _State, header: bytes) -> bool:
     components = {state.frame[place] for place in range(6, len(state.frame), 3)}
     if not 1 <= header[0] <= 4 or len(header) != 4 + 2 * header[0] or not components.issuperset(header[1:-3:2]):
         return False
+    for name in () if state.kind in _PROGRESSIVE else header[1:-3:2]:
+        if name not in state.missing:
+            raise ResidueError("JPEG: a second scan of the same colour")
+        state.missing.remove(name)
     state.restarts, state.announced = state.announced or state.restarts, b""
     first = header[-3]  # coefficient
     coder = _DAC if state.kind in _ARITHMETIC else _DHT

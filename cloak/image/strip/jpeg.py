@@ -22,6 +22,7 @@ from cloak.image.strip.jpeg_tables import DAC, DHT, DQT, Tables
 _SOI, _EOI, _SOS, _DNL, _DRI, _COM = 0xD8, 0xD9, 0xDA, 0xDC, 0xDD, 0xFE
 _APPS = range(0xE0, 0xF0)
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA, 0xCB})
+_PROGRESSIVE = frozenset({0xC2, 0xCA})
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -56,6 +57,7 @@ class _Found:
     frame: bytes = b""
     lines: int = 0
     scans: int = 0
+    coded: bytes = b""
     cut: bool = False
     restarts: bytes = b"\0\0"
     announced: tuple[Span, bytes] | None = None
@@ -171,6 +173,10 @@ def _scan(finder: Finder, segment: _Segment, found: _Found) -> None:
     right = payload and 1 <= payload[0] <= 4 and len(payload) == 4 + 2 * payload[0]
     if not right or not set(payload[1:-3:2]) <= set(found.frame[6::3]):
         raise _damaged(f"the header of a scan at byte {segment.start}")
+    names = found.frame[6::3]
+    found.coded += payload[1:-3:2] if found.kind not in _PROGRESSIVE else b""
+    if any(found.coded.count(name) > names.count(name) for name in names):
+        raise _damaged(f"a second scan of the same colour at byte {segment.start}: no decoder needs both")
     found.tables.use(found.kind, found.frame, payload)
     if found.announced and found.announced[1] != found.restarts:
         found.restarts, found.announced = found.announced[1], None
