@@ -28,13 +28,22 @@ _ADOBE = b"Adobe\0\x64\0\0\0\0"
 
 @dataclass(slots=True)
 class _State:
-    """What was seen so far. `unused` are the tables that no scan used yet, by marker and number."""
+    """What was seen so far. `unused` are the tables that no scan used yet, by marker and number.
+
+    `odd` are those of them with codes that cannot be.
+    `missing` are the colours of the frame that no scan holds yet, where each is in one scan only.
+    `restarts` is the restart interval in force, `announced` the one that no scan used yet.
+    """
 
     seen: set[int] = field(default_factory=set)
     frame: bytes = b""
     kind: int = 0
     unused: set[tuple[int, int]] = field(default_factory=set)
+    odd: set[tuple[int, int]] = field(default_factory=set)
     lines: int = 0
+    missing: list[int] = field(default_factory=list)
+    restarts: bytes = b"\0\0"
+    announced: bytes = b""
     profile: list[bytes] = field(default_factory=list)
     profile_closed: bool = False
 
@@ -64,6 +73,8 @@ def scan(data: Buffer) -> None:
         raise ResidueError("JPEG: no frame, or no scan")
     if state.unused:
         raise ResidueError(f"JPEG: tables that nothing uses (marker {max(state.unused)[0]:02x})")
+    if state.announced:
+        raise ResidueError("JPEG: a restart interval that nothing uses")
     if state.profile and not _is_profile(state.profile):
         raise ResidueError("JPEG: APP2 segments that are no profile of ours")
 
@@ -135,13 +146,24 @@ def _structural(state: _State, marker: int, payload: bytes) -> bool:
         return _scan(state, payload)
     if marker == _DNL and (_SOS not in state.seen or state.lines):
         return False  # it says how many lines there are, where the frame does not
-    return len(payload) == 2 and marker in {_DRI, _DNL}
+    if marker == _DRI:
+        return _restarts(state, payload)
+    return len(payload) == 2 and marker == _DNL
+
+
+def _restarts(state: _State, payload: bytes) -> bool:
+    """Check a restart interval: one that no scan uses, or that changes nothing, could be any bytes."""
+    if state.announced or payload == state.restarts:
+        raise ResidueError("JPEG: a restart interval that nothing uses, or that was in force already")
+    state.announced = payload
+    return len(payload) == 2
 
 
 def _frame(state: _State, marker: int, payload: bytes) -> bool:
     if state.frame or len(payload) < 9 or not 1 <= payload[5] <= 4 or len(payload) != 6 + 3 * payload[5]:
         return False
     state.kind, state.frame, state.lines = marker, payload, int.from_bytes(payload[1:3], "big")
+    state.missing = [payload[place] for place in range(6, len(payload), 3)]
     return True
 
 
@@ -150,6 +172,11 @@ def _scan(state: _State, header: bytes) -> bool:
     components = {state.frame[place] for place in range(6, len(state.frame), 3)}
     if not 1 <= header[0] <= 4 or len(header) != 4 + 2 * header[0] or not components.issuperset(header[1:-3:2]):
         return False
+    for name in () if state.kind in _PROGRESSIVE else header[1:-3:2]:
+        if name not in state.missing:
+            raise ResidueError("JPEG: a second scan of the same colour")
+        state.missing.remove(name)
+    state.restarts, state.announced = state.announced or state.restarts, b""
     first = header[-3]  # coefficient
     coder = _DAC if state.kind in _ARITHMETIC else _DHT
     for name, tables in zip(header[1:-3:2], header[2:-3:2], strict=True):
@@ -160,6 +187,8 @@ def _scan(state: _State, header: bytes) -> bool:
             state.unused -= ({dc} if header[-1] < 16 else set()) if first == 0 else {ac}
         else:
             state.unused -= {dc} if state.kind in _LOSSLESS else {dc, ac}
+    if not state.odd <= state.unused:
+        raise ResidueError("JPEG: a table with two codes for one value, or of codes that cannot be")
     return True
 
 
@@ -171,8 +200,21 @@ def _tables(state: _State, marker: int, payload: bytes) -> bool:
         if table in state.unused:
             raise ResidueError(f"JPEG: a table that nothing uses (marker {marker:02x}), replaced by another")
         state.unused.add(table)
-        position += _TABLES[marker](payload[position : position + 17])
+        size = _TABLES[marker](payload[position : position + 17])
+        if marker == _DHT and not _is_code(payload[position : position + size]):
+            state.odd.add(table)
+        position += size
     return position == len(payload)
+
+
+def _is_code(table: bytes) -> bool:
+    """Whether no two codes of a table are the same, nor mean the same, and those of DC are numbers of bits."""
+    first, values = 0, table[17:]  # the code that comes next
+    for length, count in enumerate(table[1:17], 1):
+        first = 2 * first + count
+        if first > 1 << length:
+            return False
+    return len(set(values)) == len(values) and (table[0] > 15 or all(value <= 16 for value in values))
 
 
 def _name(marker: int) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from cloak.errors import UnsupportedPhotoError
 from cloak.image import blocks, profiles
 from cloak.image.strip.base import Keep, Piece, Plan, Source, merged
+from cloak.image.strip.jp2_channels import wrong_channels
 from cloak.image.strip.jp2_codestream import codestream, damaged
 
 _SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
@@ -71,6 +72,8 @@ def plan(source: Source, keep: Keep) -> Plan:
         raise damaged("no header, or no picture in it")
     header = _header(source, found, keep)
     stream = codestream(source, found.stream.start, found.stream.end)
+    if stream.coding.components != int.from_bytes(header[16:18], "big"):
+        raise damaged("another number of components in its header than in its picture")
     found.removed |= stream.removed
     size = sum(len(piece) for piece in stream.pieces)
     long = size + 8 >= 1 << 32
@@ -157,12 +160,17 @@ def _header(source: Source, found: _Found, keep: Keep) -> bytes:
         raise damaged("no size of the picture in its header")
     height, width, components, depth, coded, unknown, _ = struct.unpack(">IIHBBBB", inner[b"ihdr"])
     inner[b"ihdr"] = struct.pack(">IIHBBBB", height, width, components, depth, coded, min(unknown, 1), 0)
+    if b"cmap" in inner and b"pclr" not in inner:
+        found.removed.add(blocks.STRAY)
+        del inner[b"cmap"]
     inner[b"colr"] = _colour(inner.get(b"colr", b""), components, found, keep)
     for kind, size in _exact(inner, components):
         if len(inner[kind]) < size:
             raise damaged(f"a box {kind.decode()} of {len(inner[kind])} bytes, {size} expected")
         found.removed |= {blocks.STRAY} if len(inner[kind]) > size else set()
         inner[kind] = inner[kind][:size]
+    if wrong := wrong_channels(inner, components):
+        raise damaged(wrong)
     return b"".join(_made(kind, inner[kind]) for kind in _ORDER if kind in inner)
 
 
@@ -170,14 +178,12 @@ def _exact(inner: dict[bytes, bytes], components: int) -> Iterator[tuple[bytes, 
     """The boxes whose size follows from what is in them, and that size."""
     if b"bpcc" in inner:
         yield b"bpcc", components
-    channels = components
     if b"pclr" in inner:
         palette = inner[b"pclr"]
         entries, channels = int.from_bytes(palette[:2], "big"), palette[2] if len(palette) > 2 else 0
         yield b"pclr", 3 + channels + entries * sum((depth % 128 + 8) // 8 for depth in palette[3 : 3 + channels])
     if b"cmap" in inner:
-        channels = len(inner[b"cmap"]) // 4
-        yield b"cmap", 4 * channels
+        yield b"cmap", len(inner[b"cmap"]) // 4 * 4
     if b"cdef" in inner:
         yield b"cdef", 2 + 6 * int.from_bytes(inner[b"cdef"][:2], "big")
 

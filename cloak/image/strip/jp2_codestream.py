@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image import blocks
 from cloak.image.strip.base import Piece, Source, Span
+from cloak.image.strip.jp2_coding import CAP, CHECKED, CODING, SIZ, Coding
 
-_SOC, _SIZ, _SOT, _SOD, _EOC = 0xFF4F, 0xFF51, 0xFF90, 0xFF93, 0xFFD9
-_CAP, _PRF, _CPF, _COD, _COC, _QCD, _QCC, _RGN, _POC, _PPM, _PPT = (
-    0xFF50, 0xFF56, 0xFF59, 0xFF52, 0xFF53, 0xFF5C, 0xFF5D, 0xFF5E, 0xFF5F, 0xFF60, 0xFF61,
-)  # fmt: skip
-_CODING = frozenset({_COD, _COC, _QCD, _QCC, _RGN, _POC})
-_MAIN = _CODING | {_SIZ, _CAP, _PRF, _CPF, _PPM}
-_PART = _CODING | {_PPT}
+_SOC, _SOT, _SOD, _EOC = 0xFF4F, 0xFF90, 0xFF93, 0xFFD9
+_PPM, _PPT = 0xFF60, 0xFF61
+_MAIN = CODING | {SIZ, CAP, _PPM}
+_PART = CODING | {_PPT}
+_PROFILES = frozenset({0xFF56, 0xFF59})  # what the file promises to keep to: no decoder needs it
 _LENGTHS = frozenset({0xFF55, 0xFF57, 0xFF58})  # of parts and packets, for those who want to skip some
 _REGISTRATION, _COMMENT = 0xFF63, 0xFF64
 _SOT_SIZE = 12
@@ -33,10 +32,12 @@ class Stream:
     Attributes:
         pieces: in order.
         removed: names of what is left out.
+        coding: what the main header says.
     """
 
     pieces: list[Piece] = field(default_factory=list)
     removed: set[str] = field(default_factory=set)
+    coding: Coding = field(default_factory=Coding)
 
 
 def codestream(source: Source, start: int, end: int) -> Stream:
@@ -52,7 +53,7 @@ def codestream(source: Source, start: int, end: int) -> Stream:
         UnsupportedPhotoError: an extension that we do not know.
     """
     stream = Stream()
-    if source.read(start, min(4, end - start)) != struct.pack(">HH", _SOC, _SIZ):
+    if source.read(start, min(4, end - start)) != struct.pack(">HH", _SOC, SIZ):
         raise damaged(f"no codestream at byte {start}")
     stream.pieces.append(Span(start, start + 2))
     position = _segments(source, start + 2, end, _MAIN, stream)
@@ -91,18 +92,23 @@ def _part(source: Source, start: int, end: int, stream: Stream) -> int:
 
 def _segments(source: Source, position: int, stop: int, known: frozenset[int], stream: Stream) -> int:
     """Take over the known segments of a header; return the offset of what follows: a part, or its data."""
+    checked: list[tuple[int, bytes]] = []
     for _ in range(_MOST_SEGMENTS):
         if position + 4 > stop:
             if known is _PART and position + 2 == stop and source.read(position, 2) == _SOD.to_bytes(2, "big"):
-                return position
+                return _checked(stream, checked, position)
             break
         marker, size = struct.unpack(">HH", source.read(position, 4))
         if marker == (_SOD if known is _PART else _SOT):
-            return position
+            return _checked(stream, checked, position)
         if size < 2 or position + 2 + size > stop:
             raise damaged(f"a segment of {size} bytes at byte {position}")
         if marker in known:
             stream.pieces.append(Span(position, position + 2 + size))
+            if marker in CHECKED:
+                checked.append((marker, source.read(position + 4, size - 2)))
+        elif marker in _PROFILES:
+            stream.removed.add("the name of a profile")
         elif marker == _COMMENT:
             stream.removed.add(blocks.TEXT)
         elif marker in _LENGTHS:
@@ -115,6 +121,14 @@ def _segments(source: Source, position: int, stop: int, known: frozenset[int], s
             )
         position += 2 + size
     raise damaged(f"a header that does not end by byte {stop}")
+
+
+def _checked(stream: Stream, segments: list[tuple[int, bytes]], position: int) -> int:
+    """The offset behind a header, once all that it says is there once, and of its exact size."""
+    marker = stream.coding.odd(segments)
+    if marker is not None:
+        raise damaged(f"marker {marker:04x} twice, or not of its exact size, before byte {position}")
+    return position
 
 
 def damaged(what: str) -> UnreadablePhotoError:

@@ -22,6 +22,7 @@ from cloak.image.strip.jpeg_tables import DAC, DHT, DQT, Tables
 _SOI, _EOI, _SOS, _DNL, _DRI, _COM = 0xD8, 0xD9, 0xDA, 0xDC, 0xDD, 0xFE
 _APPS = range(0xE0, 0xF0)
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA, 0xCB})
+_PROGRESSIVE = frozenset({0xC2, 0xCA})
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -45,7 +46,9 @@ class _Segment:
 class _Found:
     """What a file consists of. `adobe` is the colour transform, `density` what JFIF says, each if there is a header.
 
-    `tables` are among the pieces of the `body`; `cut` is whether the file ends in a scan.
+    `tables` are among the pieces of the `body`; `cut` is whether the file ends in a scan. `restarts` is the interval in
+    force, `announced` the next one and its place in the body, as long as no scan has used it, and `idle` are the places
+    of those that no scan used at all.
     """
 
     density: tuple[int, int] | None = None
@@ -54,7 +57,11 @@ class _Found:
     frame: bytes = b""
     lines: int = 0
     scans: int = 0
+    coded: bytes = b""
     cut: bool = False
+    restarts: bytes = b"\0\0"
+    announced: tuple[Span, bytes] | None = None
+    idle: set[Piece] = field(default_factory=set)
     exif: bytes = b""
     xmp: bytes = b""
     looked: int = 0
@@ -115,8 +122,10 @@ def _ended(found: _Found) -> _Found:
     """What was found, once the end of the picture was."""
     if not found.scans or not found.lines:
         raise _damaged("no picture in it")
-    used = [part for piece in found.body for part in found.tables.written(piece)]
-    if sum(map(len, used)) < sum(map(len, found.body)):
+    _forget_interval(found)
+    body = [piece for piece in found.body if piece not in found.idle]
+    used = [part for piece in body for part in found.tables.written(piece)]
+    if sum(map(len, used)) < sum(map(len, body)):
         found.removed.add("tables that nothing uses")
     found.body = [*used, b"\xff\xd9"]
     return found
@@ -164,7 +173,15 @@ def _scan(finder: Finder, segment: _Segment, found: _Found) -> None:
     right = payload and 1 <= payload[0] <= 4 and len(payload) == 4 + 2 * payload[0]
     if not right or not set(payload[1:-3:2]) <= set(found.frame[6::3]):
         raise _damaged(f"the header of a scan at byte {segment.start}")
-    found.tables.use(found.kind, found.frame, payload)
+    names = found.frame[6::3]
+    found.coded += payload[1:-3:2] if found.kind not in _PROGRESSIVE else b""
+    if any(found.coded.count(name) > names.count(name) for name in names):
+        raise _damaged(f"a second scan of the same colour at byte {segment.start}: no decoder needs both")
+    if not found.tables.use(found.kind, found.frame, payload):
+        raise _damaged(f"a table with two codes for one value, or of impossible codes, before byte {segment.start}")
+    if found.announced and found.announced[1] != found.restarts:
+        found.restarts, found.announced = found.announced[1], None
+    _forget_interval(found)
     stop = finder.find(_SCAN_END, segment.end)
     if stop is None:
         found.cut, stop = True, finder.source.size
@@ -177,6 +194,14 @@ def _scan(finder: Finder, segment: _Segment, found: _Found) -> None:
     found.body.append(Span(segment.start - 4, stop))
 
 
+def _forget_interval(found: _Found) -> None:
+    """Leave out the interval that was announced: one that no scan uses, or that says nothing new, could be anything."""
+    if found.announced:
+        found.idle.add(found.announced[0])
+        found.removed.add("restart intervals that nothing uses")
+    found.announced = None
+
+
 def _keep(source: Source, segment: _Segment, found: _Found) -> bool:
     """Keep a frame header or tables; return False for what decoders pass over."""
     marker, payload = segment.marker, source.read(segment.start, segment.end - segment.start)
@@ -187,10 +212,15 @@ def _keep(source: Source, segment: _Segment, found: _Found) -> bool:
         if not any(payload[3:5]):
             raise _damaged("a picture without a width")
         found.kind, found.frame, found.lines = marker, payload, int.from_bytes(payload[1:3], "big")
-    elif marker in {DHT, DQT, DAC, _DRI}:
-        if not payload and marker != _DRI:
+    elif marker == _DRI:
+        if len(payload) != 2:
+            raise _damaged(f"a restart interval without its exact size at byte {segment.start}")
+        _forget_interval(found)
+        found.announced = piece, payload
+    elif marker in {DHT, DQT, DAC}:
+        if not payload:
             return False
-        if not (len(payload) == 2 if marker == _DRI else found.tables.add(piece, marker, payload)):
+        if not found.tables.add(piece, marker, payload):
             raise _damaged(f"tables without their exact size at byte {segment.start}")
     elif marker == _DNL:
         if found.lines or found.scans != 1 or len(payload) != 2:
