@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from cloak.errors import ResidueError, UnreadablePhotoError
+from cloak.errors import ResidueError
 from cloak.image.scan import scan
 from cloak.image.structure import jpeg_segments
 
@@ -142,42 +142,3 @@ def test_tables_that_change_between_scans_stay():
 @pytest.mark.parametrize("data", [PLAIN, PROGRESSIVE, dirty_jpeg(1), cmyk(), jpeg(scene(), optimize=True)])
 def test_what_encoders_write_loses_no_table(data):
     assert not set(UNUSED) & set(stripped(data)[1].removed)
-
-
-def with_codes(kind, counts, values):
-    """The file with another table of codes in the place of its own."""
-    clean = stripped(jpeg(scene()[..., 0], optimize=True))[0]
-    for piece in jpeg_segments(clean):
-        if piece.kind == b"\xc4" and clean[piece.start + 4] == kind << 4:
-            table = bytes([kind << 4, *counts]) + bytes(values)
-            return clean[: piece.start] + segment(0xC4, table) + clean[piece.end :]
-    raise AssertionError
-
-
-@pytest.mark.parametrize(
-    ("kind", "counts", "values"),
-    [
-        (1, [0] * 15 + [64], list(LETTERS)),
-        (1, [0] * 14 + [255, 2], [*range(256), 0]),
-        (1, [3] + [0] * 15, [0, 1, 2]),
-        (1, [1, 2, 1] + [0] * 13, [0, 1, 2, 3]),
-        (0, [0] * 7 + [2] + [0] * 8, [3, 3]),
-        (0, [0] * 7 + [2] + [0] * 8, [3, 17]),
-    ],
-    ids=["letters", "257 values", "three codes of one bit", "a code too many", "twice", "17 bits"],
-)
-def test_a_table_of_codes_that_cannot_be_is_refused_where_a_scan_uses_it(kind, counts, values):
-    dirty = with_codes(kind, counts, values)
-    with pytest.raises(UnreadablePhotoError, match="impossible codes"):
-        stripped(dirty)
-    with pytest.raises(ResidueError, match="cannot be"):
-        scan(dirty)
-
-
-@pytest.mark.parametrize(
-    ("kind", "counts", "values"),
-    [(1, [0] * 14 + [200, 56], range(256)), (0, [1, 1, 1] + [0] * 13, [0, 16, 5]), (1, [1, 2] + [0] * 14, [0, 1, 17])],
-)
-def test_a_table_of_codes_that_can_be_stays(kind, counts, values):
-    data = with_codes(kind, counts, values)
-    assert stripped(data)[0] == data

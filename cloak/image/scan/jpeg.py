@@ -30,7 +30,6 @@ _ADOBE = b"Adobe\0\x64\0\0\0\0"
 class _State:
     """What was seen so far. `unused` are the tables that no scan used yet, by marker and number.
 
-    `odd` are those of them with codes that cannot be.
     `missing` are the colours of the frame that no scan holds yet, where each is in one scan only.
     `restarts` is the restart interval in force, `announced` the one that no scan used yet.
     """
@@ -39,7 +38,6 @@ class _State:
     frame: bytes = b""
     kind: int = 0
     unused: set[tuple[int, int]] = field(default_factory=set)
-    odd: set[tuple[int, int]] = field(default_factory=set)
     lines: int = 0
     missing: list[int] = field(default_factory=list)
     restarts: bytes = b"\0\0"
@@ -187,8 +185,6 @@ def _scan(state: _State, header: bytes) -> bool:
             state.unused -= ({dc} if header[-1] < 16 else set()) if first == 0 else {ac}
         else:
             state.unused -= {dc} if state.kind in _LOSSLESS else {dc, ac}
-    if not state.odd <= state.unused:
-        raise ResidueError("JPEG: a table with two codes for one value, or of codes that cannot be")
     return True
 
 
@@ -200,21 +196,8 @@ def _tables(state: _State, marker: int, payload: bytes) -> bool:
         if table in state.unused:
             raise ResidueError(f"JPEG: a table that nothing uses (marker {marker:02x}), replaced by another")
         state.unused.add(table)
-        size = _TABLES[marker](payload[position : position + 17])
-        if marker == _DHT and not _is_code(payload[position : position + size]):
-            state.odd.add(table)
-        position += size
+        position += _TABLES[marker](payload[position : position + 17])
     return position == len(payload)
-
-
-def _is_code(table: bytes) -> bool:
-    """Whether no two codes of a table are the same, nor mean the same, and those of DC are numbers of bits."""
-    first, values = 0, table[17:]  # the code that comes next
-    for length, count in enumerate(table[1:17], 1):
-        first = 2 * first + count
-        if first > 1 << length:
-            return False
-    return len(set(values)) == len(values) and (table[0] > 15 or all(value <= 16 for value in values))
 
 
 def _name(marker: int) -> str:

@@ -177,8 +177,7 @@ def _scan(finder: Finder, segment: _Segment, found: _Found) -> None:
     found.coded += payload[1:-3:2] if found.kind not in _PROGRESSIVE else b""
     if any(found.coded.count(name) > names.count(name) for name in names):
         raise _damaged(f"a second scan of the same colour at byte {segment.start}: no decoder needs both")
-    if not found.tables.use(found.kind, found.frame, payload):
-        raise _damaged(f"a table with two codes for one value, or of impossible codes, before byte {segment.start}")
+    found.tables.use(found.kind, found.frame, payload)
     if found.announced and found.announced[1] != found.restarts:
         found.restarts, found.announced = found.announced[1], None
     _forget_interval(found)

@@ -18,10 +18,9 @@ _Name = tuple[int, int]
 
 @dataclass(slots=True)
 class _Table:
-    """Where a table is, what is in it if it is one of codes, and whether a scan uses it."""
+    """Where a table is, and whether a scan uses it."""
 
     place: Span
-    codes: bytes
     used: bool = False
 
 
@@ -37,15 +36,14 @@ class Tables:
         position, tables = 0, []
         for name, size in _split(marker, payload):
             start = segment.start + 4 + position
-            codes = payload[position : position + size] if marker == DHT else b""
-            tables.append(_Table(Span(start, start + size), codes))
+            tables.append(_Table(Span(start, start + size)))
             self._now[name] = tables[-1]
             position += size
         self._segments[segment] = marker, tables
         return position == len(payload)
 
-    def use(self, marker: int, frame: bytes, scan: bytes) -> bool:
-        """Take note of what a scan uses; return whether its tables of codes can be what they say.
+    def use(self, marker: int, frame: bytes, scan: bytes) -> None:
+        """Take note of what a scan uses.
 
         Args:
             marker: of the frame.
@@ -53,12 +51,8 @@ class Tables:
             scan: the header of the scan.
         """
         for name in _used(marker, frame, scan):
-            table = self._now.get(name)
-            if table is not None and not table.used:
-                if not _are_codes(table.codes):
-                    return False
-                table.used = True
-        return True
+            if name in self._now:
+                self._now[name].used = True
 
     def written(self, piece: Piece) -> tuple[Piece, ...]:
         """What to write of a piece: of a segment those tables that are used, anything else as it is."""
@@ -69,15 +63,6 @@ class Tables:
         if len(used) in {0, len(tables)}:
             return (piece,) if used else ()
         return bytes([0xFF, marker]) + (2 + sum(map(len, used))).to_bytes(2, "big"), *used
-
-
-def _are_codes(table: bytes) -> bool:
-    """Whether each value has one code, and all codes are different: what nothing else can mean could be anything."""
-    values = table[17:]
-    taken = sum(count << (16 - length) for length, count in enumerate(table[1:17], 1))
-    return (
-        len(set(values)) == len(values) and taken <= 1 << 16 and (table[:1] >= b"\x10" or max(values, default=0) <= 16)
-    )
 
 
 def _split(marker: int, payload: bytes) -> Iterator[tuple[_Name, int]]:
