@@ -22,7 +22,7 @@ from cloak.errors import UsageError
 from cloak.manifest import OURS
 
 from . import distributed_cluster
-from .distributed_cluster import Cluster
+from .distributed_cluster import Cluster, assert_alike
 from .upload.servers import moto
 from .upload.servers.gate import Gate
 from .upload.servers.loopback import Answer, Cut
@@ -139,7 +139,7 @@ def test_from_bucket_to_bucket_over_failing_requests_and_a_killed_worker_all_is_
     assert {name: status for name, status in statuses.items() if status != "already done"}.items() <= plain.items()
     assert statuses["broken.jpg"] == "failed"
     written = {name.removeprefix("out/"): data for name, data in there.objects("first", "out/").items()}
-    assert written == _content(tmp_path / "plain")
+    assert_alike(written, _content(tmp_path / "plain"))
     originals = {name.removeprefix("album/"): data for name, data in there.objects("first", "album/").items()}
     assert originals == _content(photos)
 
@@ -167,7 +167,7 @@ def test_folder_to_folder_the_manifest_is_the_plain_one_and_a_killed_worker_is_n
     assert killed
     plain = _plain(photos, tmp_path / "plain")
     assert json.loads(printed) == plain
-    assert _content(out) == _content(tmp_path / "plain")
+    assert_alike(_content(out), _content(tmp_path / "plain"))
     assert len(look(out).done) == 7
     # One after the other, in either order.
     command = [sys.executable, RUN, photos, "-o"]
@@ -252,7 +252,7 @@ def test_ctrl_c_stops_in_good_order_and_the_same_command_goes_on(there, paint, t
         rest, errors = process.communicate()
     assert (process.returncode, errors) == (1, "")
     assert "No file is half written." in rest
-    written = there.s3.list_objects_v2(Bucket="third", Prefix="out/0").get("Contents", [])
+    written = there.objects("third", "out/")  # a worker may have begun anywhere
     reported = 1 + sum(line.startswith("stripped: ") for line in rest.splitlines())
     assert reported <= len(written) < 300
     again = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
