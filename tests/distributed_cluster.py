@@ -96,7 +96,7 @@ def running(folder: Path, environment: Mapping[str, str]) -> Iterator[Cluster]:
 
 
 def assert_alike(first: dict[str, bytes], second: dict[str, bytes]) -> None:
-    """Gradients may differ in their last bit from process to process, and a file without loss shows it in some pixels."""
+    """Gradients may differ in their last bit from process to process, and a lossless file shows it in some pixels."""
     assert first.keys() == second.keys()
     for name, data in first.items():
         if data != second[name]:
