@@ -27,7 +27,7 @@ from cloak.references import RECOGNISER, References
 from cloak.sinks import Sink
 from cloak.targets import Job
 
-REVISION = 4
+REVISION = 5
 """Part of what decides whether a photo is to be done again: raise it when cloaks or files come out otherwise."""
 
 

@@ -186,7 +186,8 @@ class Cloaker:
     def cloak(self, photos: Sequence[Photo]) -> Iterator[tuple[int, Cloaked]]:
         """Cloak photos together; yield each, with its index, as soon as its last face is done.
 
-        Faces of all photos are batched by size. What becomes of a face depends on the others by rounding alone.
+        Faces of all photos are batched by size. What becomes of a face depends on those of other photos by rounding
+        alone.
         """
         chosen = self.choose(photos)
         # Blurred first, so that no cloak is a function of what the blur is to destroy.

@@ -93,9 +93,10 @@ class FaceBatch:
 
     Attributes:
         crops: float32 (N, 3, S, S), RGB in [0, 1].
-        masks: float32 (N, 1, S, S) in [0, 1]: where a delta may be, feathered to 0 at the region's edge.
+        masks: float32 (N, 1, S, S) in [0, 1]: where a delta may be, feathered to 0 at the region's edge
+            and where another face's begins.
         landmarks: float32 (N, 5, 2), frame pixels.
-        boxes: float32 (N, 4), the detected box in frame pixels.
+        boxes: float32 (N, 4), the detected box, as far as it lies in the photo, in frame pixels.
         to_photo: float32 (N, 2, 3), similarity from frame pixels to photo pixels.
         photo: int64 (N,), which photo each crop came from.
         lossless: bool (N,), whether the file that is written of it adds no grain of its own.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from cloak.attack.budget import Dssim, LowPass, extent, inside, local_deviation
+from cloak.attack.budget import normalised as weighed
 from cloak.photo import FaceBatch
 
 UNIT_RANGE = (0.35, 2.5)
@@ -33,7 +34,7 @@ class Scene:
         masks: float32 (N, 1, S, S) in [0, 1].
         landmarks: float32 (N, 5, 2).
         boxes: float32 (N, 4).
-        weights: float32 (N, 1, S, S), the average over the box.
+        weights: float32 (N, 1, S, S), the average over the box, but for what is another face's.
         room: float32 (N,), the share of the DSSIM of the written face that the cloak may have (`ROOM`).
         colour: float32 (N, 1, 1, 1), the share of the limits on spots and specks of colour (`COLOUR`): none for a face
             without colour, on which any would be seen.
@@ -64,7 +65,7 @@ class Scene:
         crops, masks, boxes = batch.crops.to(device), batch.masks.to(device), batch.boxes.to(device)
         lossless, grey = batch.lossless.to(device), _is_grey(crops)
         scales = batch.to_photo[:, 0, 0].to(device)
-        weights = inside(boxes, crops.shape[-1])
+        weights = weighed(inside(boxes, crops.shape[-1]) * (masks > 0))
         deviation = local_deviation(crops)
         mean = (deviation.square() * weights).sum((2, 3)).mean(1).sqrt()[:, None, None, None]
         lowest, highest = UNIT_RANGE

@@ -44,6 +44,8 @@ def seen(before: Photo, after: Photo, face: Face) -> Visibility:
     # What SSIM's window and the low pass see around the box.
     margin = 8 + round(face.size / 10)
     corner, side = (math.floor(left) - margin, math.floor(top) - margin), math.ceil(face.size) + 2 * margin
+    # What lies beyond the photo's edge is not looked at.
+    left, top, right, bottom = max(left, 0), max(top, 0), min(right, before.width - 1), min(bottom, before.height - 1)
     box = torch.tensor([[left - corner[0], top - corner[1], right - corner[0], bottom - corner[1]]])
     return measure(square(before.pixels, corner, side), square(after.pixels, corner, side), box)
 

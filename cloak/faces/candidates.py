@@ -115,15 +115,16 @@ def suppress(candidates: Candidates, overlap: float, *, inside: float = math.inf
     Args:
         candidates: in one frame.
         overlap: two boxes whose intersection over union is greater are the same face.
-        inside: so are two whose intersection over the smaller one is greater: parts of a large face look like faces.
+        inside: so is one of whose area more than this lies in a better one: parts of a large face look like faces. Not
+            the other way round: somebody farther away, or a badge, may lie before a face that is found less surely.
     """
     best_first = candidates.select(candidates.scores.argsort(descending=True, stable=True))
     distinct = _thinned(best_first, lambda shared, one, other: shared > overlap * (one + other - shared))
-    return _thinned(distinct, lambda shared, one, other: shared > inside * torch.minimum(one, other))
+    return _thinned(distinct, lambda shared, _, own: shared > inside * own)
 
 
 def _thinned(candidates: Candidates, same: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Candidates:
-    """Keep those that are not the same face as one kept before, going by the areas shared and of the two boxes.
+    """Keep those that are not the same face as one kept before, going by the areas shared, of that one and their own.
 
     One row at a time: a crowd's square of pairs would not fit into memory. Not torchvision's: its import costs 170 MB.
     """

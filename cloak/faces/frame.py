@@ -2,11 +2,13 @@
 
 The frame is axis-aligned with the photo and has its resolution where the face fits, so that one pixel of a delta is
 one pixel of the photo: nothing is resampled, and what is optimised is what is written. Larger faces are scaled down.
-A frame shows more than may be changed, because recognisers see hair and background too.
+A frame shows more than may be changed, because recognisers see hair and background too. What may be changed for one
+face is changed for no other one: cloaks of people cheek by cheek would add up to more than may be seen.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -34,11 +36,28 @@ def frame(photos: Sequence[Photo], faces: Sequence[Sequence[Face]], *, lossless:
     Returns:
         Batches in order of size; within one, faces in the order of the photos.
     """
-    rows: dict[int, list[tuple[int, Face]]] = defaultdict(list)
+    rows: dict[int, list[_Row]] = defaultdict(list)
     for index, found in enumerate(faces):
-        for face in found:
-            rows[_bucket(_side(face))].append((index, face))
+        for face, beside in zip(found, _neighbours(found), strict=True):
+            rows[_bucket(_side(face))].append(_Row(index, face, beside))
     return [_batch(photos, rows[size], size, lossless=lossless) for size in sorted(rows)]
+
+
+class _Row(NamedTuple):
+    photo: int
+    face: Face
+    beside: list[Face]
+
+
+def _neighbours(faces: Sequence[Face]) -> list[list[Face]]:
+    """Return, for each face, the others whose regions meet its own."""
+    boxes = torch.tensor([face.box for face in faces], dtype=torch.float32).reshape(-1, 2, 2)
+    centres, halves = boxes.mean(1), (boxes[:, 1] - boxes[:, 0]) / 2 * REGION
+    near: list[list[Face]] = []
+    for row, face in enumerate(faces):  # one at a time: a crowd's square of pairs is large
+        meets = ((centres - centres[row]).abs() < halves + halves[row]).all(1).tolist()
+        near.append([other for other, met in zip(faces, meets, strict=True) if met and other is not face])
+    return near
 
 
 def _side(face: Face) -> int:
@@ -49,31 +68,31 @@ def _bucket(side: int) -> int:
     return next((size for size in BUCKETS if side <= size), BUCKETS[-1])
 
 
-def _batch(photos: Sequence[Photo], rows: Sequence[tuple[int, Face]], size: int, *, lossless: bool) -> FaceBatch:
-    frames = [_cut(photos[index], face, size) for index, face in rows]
+def _batch(photos: Sequence[Photo], rows: Sequence[_Row], size: int, *, lossless: bool) -> FaceBatch:
+    cut = [_cut(photos[row.photo], row, size) for row in rows]
     return FaceBatch(
-        crops=torch.stack([crop for crop, _, _ in frames]),
-        masks=torch.stack([mask for _, mask, _ in frames]),
-        landmarks=torch.stack(
-            [_to_frame(face.landmarks, to_photo) for (_, face), (_, _, to_photo) in zip(rows, frames, strict=True)]
-        ),
-        boxes=torch.stack([_box(face, to_photo) for (_, face), (_, _, to_photo) in zip(rows, frames, strict=True)]),
-        to_photo=torch.stack([to_photo for _, _, to_photo in frames]),
-        photo=torch.tensor([index for index, _ in rows], dtype=torch.int64),
+        **{name: torch.stack([each[name] for each in cut]) for name in cut[0]},
+        photo=torch.tensor([row.photo for row in rows], dtype=torch.int64),
         lossless=torch.full((len(rows),), lossless),
     )
 
 
-def _cut(photo: Photo, face: Face, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return crop (3, S, S), mask (1, S, S) and the similarity (2, 3) from frame to photo."""
-    side = max(size, _side(face))  # a small face gets more context for nothing, not a resampled frame
-    left, top = (round((face.box[i] + face.box[i + 2]) / 2 - (side - 1) / 2) for i in (0, 1))
+def _cut(photo: Photo, row: _Row, size: int) -> dict[str, torch.Tensor]:
+    """Return what a `FaceBatch` has of one face."""
+    side = max(size, _side(row.face))  # a small face gets more context for nothing, not a resampled frame
+    left, top = (round((row.face.box[i] + row.face.box[i + 2]) / 2 - (side - 1) / 2) for i in (0, 1))
     scale = side / size
     # One channel at a time: a face may have ten million pixels.
     window = torch.cat([_resized(_window(channel[None], left, top, side), size) for channel in photo.pixels])
     offset = (scale - 1) / 2  # pixel centres
     to_photo = torch.tensor([[scale, 0.0, left + offset], [0.0, scale, top + offset]])
-    return window.clamp(0, 1), _mask(photo, face, to_photo, size), to_photo
+    return {
+        "crops": window.clamp(0, 1),
+        "masks": _mask(photo, row, to_photo, size),
+        "landmarks": _to_frame(row.face.landmarks, to_photo),
+        "boxes": _to_frame(_seen(photo, row.face), to_photo).flatten(),
+        "to_photo": to_photo,
+    }
 
 
 def _window(pixels: torch.Tensor, left: int, top: int, side: int) -> torch.Tensor:
@@ -92,19 +111,37 @@ def _resized(window: torch.Tensor, size: int) -> torch.Tensor:
     return F.interpolate(window[None], (size, size), mode="bilinear", antialias=True)[0]
 
 
-def _mask(photo: Photo, face: Face, to_photo: torch.Tensor, size: int) -> torch.Tensor:
-    """Return 1 inside the region, falling to 0 at its border and at the photo's, over a twelfth of its size."""
-    box = _box(face, to_photo)
-    centre, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * REGION
-    axis = torch.arange(size, dtype=torch.float32)[:, None]
-    depth = (half - (axis - centre).abs()) / half  # (S, 2): 0 at the border, 1 in the middle
-    inside = (axis * to_photo[0, 0] + to_photo[:, 2] > -0.5) & (
-        axis * to_photo[0, 0] + to_photo[:, 2] < torch.tensor([photo.width, photo.height]) - 0.5
-    )
-    ramp = (depth / FEATHER).clamp(0, 1) * inside
+def _mask(photo: Photo, row: _Row, to_photo: torch.Tensor, size: int) -> torch.Tensor:
+    """Return (1, S, S): 1 inside the region, 0 outside the photo.
+
+    It falls to 0 over a twelfth of the region's size, at its border and where a pixel is as deep in another region.
+    """
+    depth = _depth(row.face, to_photo, size)
+    places = torch.arange(size, dtype=torch.float32)[:, None] * to_photo[0, 0] + to_photo[:, 2]
+    inside = (places > -0.5) & (places < torch.tensor([photo.width, photo.height]) - 0.5)
+    smooth = _soft(depth) * inside
+    mask = smooth[None, :, 1, None] * smooth[None, None, :, 0]
+    for other in row.beside:
+        mask = mask * _soft(_least(depth) - _least(_depth(other, to_photo, size)))
+    return mask
+
+
+def _depth(face: Face, to_photo: torch.Tensor, size: int) -> torch.Tensor:
+    """Return (S, 2), for each column and each row, how deep in the region it is: 0 at the border, 1 in the middle."""
+    box = _to_frame(_corners(face), to_photo)
+    centre, half = box.mean(0), (box[1] - box[0]) / 2 * REGION
+    return (half - (torch.arange(size, dtype=torch.float32)[:, None] - centre).abs()) / half
+
+
+def _least(depth: torch.Tensor) -> torch.Tensor:
+    """Return how deep in the region each pixel is, (1, S, S), from its columns and rows."""
+    return torch.minimum(depth[None, :, 1, None], depth[None, None, :, 0])
+
+
+def _soft(depth: torch.Tensor) -> torch.Tensor:
+    ramp = (depth / FEATHER).clamp(0, 1)
     smooth = ramp.square() * (3 - 2 * ramp)
-    smooth = smooth * (smooth > 0.03)  # a hundredth of a grey level is not worth a denormal number
-    return smooth[None, :, 1, None] * smooth[None, None, :, 0]
+    return smooth * (smooth > 0.03)  # a hundredth of a grey level is not worth a denormal number
 
 
 FEATHER = 0.16
@@ -115,5 +152,10 @@ def _to_frame(points: torch.Tensor, to_photo: torch.Tensor) -> torch.Tensor:
     return (points.float() - to_photo[:, 2]) / to_photo[0, 0]
 
 
-def _box(face: Face, to_photo: torch.Tensor) -> torch.Tensor:
-    return _to_frame(torch.tensor(face.box).reshape(2, 2), to_photo).reshape(4)
+def _corners(face: Face) -> torch.Tensor:
+    return torch.tensor(face.box, dtype=torch.float32).reshape(2, 2)
+
+
+def _seen(photo: Photo, face: Face) -> torch.Tensor:
+    """Return the corners (2, 2) of as much of a box as lies in the photo: the black beyond is not looked at."""
+    return _corners(face).clamp(min=0).minimum(torch.tensor([photo.width - 1.0, photo.height - 1.0]))

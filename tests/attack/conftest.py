@@ -2,9 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cloak.container import Container, Encoding
 from cloak.faces.frame import frame
-from cloak.photo import Face, Photo
+
+from .pictures import a_face, a_photo, smooth_noise
 
 
 class Toy:
@@ -22,17 +22,6 @@ class Toy:
         return F.normalize(hidden.flatten(1) @ self.second.T)
 
 
-def smooth_noise(count, size, seed=0):
-    coarse = torch.rand(count, 3, size // 8, size // 8, generator=torch.Generator().manual_seed(seed))
-    return F.interpolate(coarse, (size, size), mode="bicubic").clamp(0, 1)
-
-
-def a_face(left, top, width, height):
-    points = torch.tensor([[0.3, 0.35], [0.7, 0.35], [0.5, 0.55], [0.35, 0.75], [0.65, 0.75]])
-    landmarks = points * torch.tensor([float(width), float(height)]) + torch.tensor([float(left), float(top)])
-    return Face(box=(left, top, left + width, top + height), landmarks=landmarks, score=0.9)
-
-
 @pytest.fixture
 def toys():
     return [Toy(1), Toy(2, size=40)]
@@ -41,8 +30,7 @@ def toys():
 @pytest.fixture
 def batch():
     """Three faces of one frame size, one of them over the edge of its photo."""
-    pixels = (smooth_noise(2, 160, seed=3) * 255).round().to(torch.uint8)
-    photos = [Photo(pixels=image, encoding=Encoding(container=Container.PNG)) for image in pixels]
+    photos = [a_photo(0), a_photo(1)]
     faces = [[a_face(50, 40, 50, 66)], [a_face(20, 60, 52, 64), a_face(110, 20, 54, 68)]]
     (batch,) = frame(photos, faces)
     return batch

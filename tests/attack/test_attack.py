@@ -7,7 +7,11 @@ from cloak.attack import Attack, Scene, align, attack, fit, measure, project
 from cloak.attack.budget import to_ycbcr
 from cloak.config import AttackConfig, Budget, Strength
 from cloak.errors import ConfigError
+from cloak.faces.composite import composite
+from cloak.faces.frame import frame
 from cloak.photo import FaceBatch
+
+from .pictures import a_face, a_photo
 
 CONFIG = AttackConfig(steps=12)
 
@@ -33,6 +37,25 @@ def test_deltas_stay_inside_the_budget(batch, toys, strength):
     assert (seen.colour <= config.budget.colour * 1.001).all()
     assert (seen.luma <= config.budget.luma * 1.001).all()
     assert (seen.eps <= config.budget.eps + 1e-6).all()
+
+
+def test_a_face_cut_off_by_the_edge_gets_no_more_where_it_is_seen(toys):
+    """The black beyond the edge does not count: else what is seen would have twice the grain."""
+    (batch,) = frame([a_photo(0)], [[a_face(-24, 40, 50, 66)]])
+    deltas = attack(batch, toys, CONFIG)
+    room = Scene.of(batch, torch.device("cpu")).room
+    grain = measure(batch.crops, batch.crops + deltas, batch.boxes).dssim
+    assert 0.9 * room * CONFIG.budget.dssim < grain <= room * CONFIG.budget.dssim * 1.001
+
+
+def test_cloaks_of_people_cheek_by_cheek_do_not_add_up(toys):
+    photo = a_photo(0, contrast=0.4)
+    (batch,) = frame([photo], [[a_face(30, 40, 50, 66), a_face(72, 48, 50, 66)]])
+    config = replace(CONFIG, budget=Budget(dssim=0.2, colour=9, luma=9, eps=6 / 255))
+    deltas, changed = attack(batch, toys, config), photo.pixels
+    for row in range(2):
+        changed = composite(changed, batch, deltas, row)
+    assert (changed.int() - photo.pixels.int()).abs().max() == 6
 
 
 def test_cloaked_crops_stay_in_range(batch, toys):

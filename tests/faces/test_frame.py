@@ -94,6 +94,43 @@ def test_a_large_face_gets_its_delta_at_the_right_place():
     assert (centre - subject.landmarks[2]).abs().max() < float(batch.to_photo[0, 0, 0])
 
 
+def test_boxes_end_where_the_photo_does():
+    (batch,) = frame([photo()], [[EDGE]])
+    to_photo = batch.to_photo[0]
+    corners = batch.boxes[0].reshape(2, 2) * to_photo[0, 0] + to_photo[:, 2]
+    torch.testing.assert_close(corners, torch.tensor([[0.0, 200.0], [60.0, 290.0]]))
+
+
+def _reaches(source, faces):
+    """Say for each face which pixels of a photo its cloak may change: bool (N, H, W)."""
+    reached = []
+    for batch in frame([source], [faces]):
+        flat = torch.full((3, source.height, source.width), 100, dtype=torch.uint8)
+        reached += [
+            (composite(flat, batch, batch.masks.expand_as(batch.crops), row) != flat)[0] for row in range(len(batch))
+        ]
+    return torch.stack(reached)
+
+
+def test_no_two_faces_may_change_the_same_pixel():
+    cheek_by_cheek = [face(100, 80, 60, 80), face(152, 90, 62, 80), face(120, 150, 50, 64)]
+    assert (_reaches(photo(), cheek_by_cheek).sum(0) <= 1).all()
+
+
+def test_each_of_two_faces_side_by_side_keeps_its_own_half():
+    alone = _reaches(photo(), [SMALL])[0]
+    mine, other = _reaches(photo(), [SMALL, face(160, 80, 60, 80)])
+    assert mine[80:160, 100:157].all()
+    assert other[80:160, 163:220].all()
+    assert not (mine & ~alone).any()
+
+
+def test_a_face_that_is_far_from_others_may_change_as_much_as_alone():
+    (alone,) = frame([photo()], [[SMALL]])
+    (batch,) = frame([photo()], [[SMALL, face(200, 80, 60, 80)]])
+    assert torch.equal(batch.masks[0], alone.masks[0])
+
+
 def test_deltas_of_another_shape_are_refused():
     source = photo()
     (batch,) = frame([source], [[SMALL]])

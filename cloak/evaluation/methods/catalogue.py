@@ -24,7 +24,7 @@ from cloak.photo import FaceBatch
 
 _Settings = TypeVar("_Settings", bound=AttackConfig | Settings | interop.ForeignSettings)
 
-OURS = 4
+OURS = 5
 """Part of the keys of ours: raise it when the attack changes, and the cloaks of the other methods are kept."""
 
 FAWKES1_SURROGATE = "facenet"
