@@ -4,16 +4,14 @@ import os
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import click
-
-from cloak.cli import run as plain
 from cloak.cli.configured import configured
 from cloak.cli.known import known
-from cloak.cli.pausing import stopping
-from cloak.cli.progress import progress
+from cloak.cli.run import announce
+from cloak.cli.telling import Telling
 from cloak.config import ProtectConfig
 from cloak.distributed import inline
 from cloak.distributed.pages import keeping
@@ -66,36 +64,21 @@ def run(
     if config.report:
         _check_report(config.report, work, manifest=manifest)
     if not quiet and engine == "plain":
-        plain.announce(config)
+        announce(config)
     person = known(config, me, quiet=quiet)
-    summary = Summary(config, work.ignored, len(work.tasks), resumable=manifest)
-    stop = threading.Event()
-    done: dict[int, Outcome] = {}
-    with ExitStack() as stack:
-        report = stack.enter_context(Report()) if config.report else None
-        pictures: dict[int, str] = {}  # of one photo at a time
-        advance = stack.enter_context(progress(len(work.tasks), quiet=quiet))
-        stack.enter_context(stopping(stop))
-        show = pictures.__setitem__ if report else None
-        found = _outcomes(work, person, engine=engine, address=address, manifest=manifest, stop=stop, show=show)
+    telling = Telling(
+        config, work.ignored, len(work.tasks), resumable=manifest, as_json=as_json, quiet=quiet, verbose=verbose
+    )
+    pictures: dict[int, str] = {}  # of one photo at a time
+    show = pictures.__setitem__ if config.report else None
+    with telling:
+        found = _outcomes(work, person, engine=engine, address=address, manifest=manifest, stop=telling.stop, show=show)
         # Closed before anything else is: whatever ends the loop, nothing is written afterwards.
-        for index, outcome in stack.enter_context(closing(found)):
-            done[index] = work.told(index, outcome)
-            if report:
-                report.add(done[index], place=index, pictures=pictures.pop(index, ""))
-            if verbose and not quiet:
-                click.echo(plain.line(done[index]), err=as_json)
-            advance()
-        for index in sorted(done):
-            summary.add(done[index])
-        summary.stopped = stop.is_set() and len(done) < len(work.tasks)
-        unwritten = (
-            _write(report, config.report, summary, output, manifest=manifest) if report and config.report else None
-        )
-    plain.show(summary, as_json=as_json, quiet=quiet)
-    if unwritten:
-        raise unwritten
-    return 1 if summary.stopped else 3 if summary.failures else 0
+        with closing(found):
+            for index, outcome in found:
+                telling.tell(work.told(index, outcome), place=index, pictures=pictures.pop(index, ""))
+        telling.write(partial(_write, output, manifest=manifest))
+    return telling.end()
 
 
 def _outcomes(
@@ -146,18 +129,14 @@ def _check_report(report: Path, work: Work, *, manifest: bool) -> None:
     raise UsageError(f"{shown(report)} already exists: name another file, or pass --overwrite to replace a file")
 
 
-def _write(report: Report, path: Path, summary: Summary, output: str, *, manifest: bool) -> WriteError | None:
-    """Write the report and remember that it is ours; return what went wrong: the photos have to be told of first."""
+def _write(output: str, report: Report, path: Path, summary: Summary, *, manifest: bool) -> None:
+    """Write the report and remember that it is ours."""
     with ExitStack() as stack:
         owner, owns = None, False
         # Another run may be at work by now, or the bucket out of reach: that is no reason to lose the report.
         with suppress(OutputError, WriteError):
             owner = stack.enter_context(keeping(output, summary.config, manifest=manifest))
             owns = owner is not None and owner.owns(path)
-        try:
-            report.write(path, summary, overwrite=owns)
-        except WriteError as error:
-            return error
+        report.write(path, summary, overwrite=owns)
         if owner:
             owner.own(path)
-    return None

@@ -1,10 +1,9 @@
 """What `cloak protect` does, from its options to its exit code."""
 
-import json
 import os
-import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +12,19 @@ import click
 from cloak.album import Album
 from cloak.cli.configured import configured
 from cloak.cli.known import known
-from cloak.cli.pausing import stopping
-from cloak.cli.progress import progress
+from cloak.cli.telling import Telling
 from cloak.cloaker import Cloaker
 from cloak.config import (
     FacePolicy,
     ProtectConfig,
     ProtectPolicy,
 )
-from cloak.errors import UsageError, WriteError
+from cloak.errors import UsageError
 from cloak.files import check_folder
 from cloak.manifest import NAME as MANIFEST
 from cloak.models import WITNESS, artifact, cache, surrogates
 from cloak.models.registry import DETECTOR
 from cloak.names import shown
-from cloak.outcome import Outcome, Status
 from cloak.pipeline import protect
 from cloak.references import RECOGNISER
 from cloak.report import Report
@@ -70,39 +67,25 @@ def run(
         announce(config)
     person = known(config, me, quiet=quiet)
     cloaker = Cloaker(config, person)
-    summary = Summary(config, found.ignored, len(jobs), resumable=manifest)
-    stop = threading.Event()
+    telling = Telling(
+        config, found.ignored, len(jobs), resumable=manifest, as_json=as_json, quiet=quiet, verbose=verbose
+    )
     with ExitStack() as stack:
         sink = stack.enter_context(Album(output, config, person)) if manifest else None
         if sink and config.report and not (config.overwrite or sink.owns(config.report)):
             _refuse_existing(config.report)
-        report = stack.enter_context(Report()) if config.report else None
-        advance = stack.enter_context(progress(len(jobs), quiet=quiet))
-        stack.enter_context(stopping(stop))
-        for outcome in protect(jobs, config, cloaker=cloaker, sink=sink, stop=stop):
-            summary.add(outcome)
-            if report:
-                report.add(outcome)
-            if verbose and not quiet:
-                click.echo(line(outcome), err=as_json)
-            advance()
-        summary.stopped = stop.is_set() and len(summary.outcomes) < len(jobs)
-        unwritten = _write(report, config.report, summary, sink) if report and config.report else None
-    show(summary, as_json=as_json, quiet=quiet)
-    if unwritten:
-        raise unwritten
-    return 1 if summary.stopped else 3 if summary.failures else 0
+        stack.enter_context(telling)
+        for outcome in protect(jobs, config, cloaker=cloaker, sink=sink, stop=telling.stop):
+            telling.tell(outcome)
+        telling.write(partial(_write, sink))
+    return telling.end()
 
 
-def _write(report: Report, path: Path, summary: Summary, album: Album | None) -> WriteError | None:
-    """Write the report and remember that it is ours; return what went wrong: the photos have to be told of first."""
-    try:
-        report.write(path, summary, overwrite=album is not None and album.owns(path))
-    except WriteError as error:
-        return error
+def _write(album: Album | None, report: Report, path: Path, summary: Summary) -> None:
+    """Write the report and remember that it is ours."""
+    report.write(path, summary, overwrite=album is not None and album.owns(path))
     if album:
         album.own(path)
-    return None
 
 
 def _check(jobs: Sequence[Job], output: Path, config: ProtectConfig, *, manifest: bool) -> None:
@@ -136,32 +119,3 @@ def announce(config: ProtectConfig) -> None:
     missing = [name for name in needed if not cache.path(artifact(name)).exists()]
     if missing:
         click.echo(f"Fetching once, if there are faces: {', '.join(missing)} (see `cloak models list`)", err=True)
-
-
-def line(outcome: Outcome) -> str:
-    """Return one line about a photo."""
-    if outcome.target is None:
-        return f"{outcome.status}: {shown(outcome.source)}: {outcome.reason}"
-    if outcome.status is Status.ALREADY_DONE:
-        return f"{outcome.status}: {shown(outcome.source)} -> {shown(outcome.target)}"
-    parts = [f"{outcome.found} face{'' if outcome.found == 1 else 's'}"]
-    if outcome.blurred:
-        parts.append(f"{outcome.blurred} blurred")
-    if outcome.faces:
-        matched = sum(face.witness.matched for face in outcome.faces)
-        parts.append(f"a recogniser still matches {matched} of {len(outcome.faces)} with the original")
-    parts += [f"one more left uncloaked: {reason}" for reason in outcome.left]
-    if outcome.removed:
-        parts.append(f"removed {', '.join(outcome.removed)}")
-    return f"{outcome.status}: {shown(outcome.source)} -> {shown(outcome.target)}: {'; '.join(parts)}"
-
-
-def show(summary: Summary, *, as_json: bool, quiet: bool) -> None:
-    """Print what a run came to."""
-    for path, reason in summary.failures:
-        click.echo(f"failed: {path}: {reason}", err=True)
-    if as_json:
-        click.echo(json.dumps(summary.document(), indent=2))
-    elif not quiet:
-        for sentence in summary.sentences():
-            click.echo(sentence)

@@ -270,6 +270,6 @@ def _outcome(job: Job, photo: Photo, chosen: Chosen, *, done: bool) -> Outcome:
         found=len(chosen.faces),
         left=tuple(one.reason for one in chosen.left),
         blurred=len(chosen.blurred),
-        uncertain=chosen.uncertain,
+        uncertain=len(chosen.uncertain),
         removed=photo.found,
     )

@@ -29,13 +29,13 @@ class Chosen:
         faces: those to cloak.
         left: those to leave as they are.
         blurred: those to blur.
-        uncertain: how many of those to cloak may, or may not, be the person that the references show.
+        uncertain: those of them that may, or may not, be the person that the references show, in doubt cloaked.
     """
 
     faces: tuple[Face, ...] = ()
     left: tuple[LeftFace, ...] = ()
     blurred: tuple[Face, ...] = ()
-    uncertain: int = 0
+    uncertain: tuple[Face, ...] = ()
 
 
 def is_large(face: Face) -> bool:
@@ -54,7 +54,7 @@ def select(faces: Sequence[Face], config: ProtectConfig, likeness: Sequence[Like
     large = [face for face in faces if is_large(face)]
     wanted = _wanted(large, config, likeness)
     others = [face for face in large if not any(face is one for one in wanted)]
-    doubtful = {id(face) for face, each in zip(large, likeness, strict=False) if each is Likeness.UNCERTAIN}
+    doubtful = [face for face, each in zip(large, likeness, strict=False) if each is Likeness.UNCERTAIN]
     small = [LeftFace(face, f"too small ({face.size:.0f} pixels)") for face in faces if not is_large(face)]
     if config.bystanders is BystanderPolicy.CLOAK:
         return Chosen(tuple(large), tuple(small))
@@ -64,7 +64,7 @@ def select(faces: Sequence[Face], config: ProtectConfig, likeness: Sequence[Like
         faces=tuple(wanted),
         left=tuple(sorted(small + left, key=lambda one: order[id(one.face)])),
         blurred=tuple(others) if config.bystanders is BystanderPolicy.BLUR else (),
-        uncertain=len(doubtful),
+        uncertain=tuple(doubtful),
     )
 
 
@@ -88,13 +88,14 @@ def overrule(chosen: Chosen, faces: Sequence[Face], choices: Mapping[int, Treatm
         groups[treatment].append(face)
         if index in choices:
             kept[id(face)] = LeftFace(face, "you chose so")
+    decided = {id(face) for index, face in enumerate(faces) if index in choices}
     if missing := sorted(set(choices) - set(range(len(faces)))):
         raise FaceChoiceError(f"there is no face {missing[0]}: the photo has {len(faces)}, counted from 0")
     return Chosen(
         faces=tuple(groups[Treatment.PROTECT]),
         left=tuple(kept[id(face)] for face in groups[Treatment.LEAVE]),
         blurred=tuple(groups[Treatment.BLUR]),
-        uncertain=chosen.uncertain,
+        uncertain=tuple(face for face in chosen.uncertain if id(face) not in decided),
     )
 
 

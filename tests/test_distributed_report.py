@@ -18,6 +18,7 @@ from cloak.distributed import inline
 from cloak.distributed.clerk import Clerk
 from cloak.distributed.planning import prepare
 from cloak.distributed.worker import Worker, load
+from cloak.errors import WriteError
 from cloak.outcome import Outcome, Status
 from cloak.pipeline import protect
 from cloak.report import Report, Spool
@@ -146,17 +147,32 @@ def _full(buffering):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
 @pytest.mark.usefixtures("memory")
-def test_a_disk_that_is_full_ends_the_run_with_what_to_do_and_the_same_command_goes_on(
-    cloak, photos, page, monkeypatch
-):
+def test_no_room_for_the_page_costs_no_photo_and_is_told_of_with_what_to_do(cloak, memory, photos, page, monkeypatch):
     with monkeypatch.context() as full:
         full.setattr("cloak.report.tempfile.TemporaryFile", _full)
         result = cloak("protect", photos, "-o", "memory://out", *OPTIONS, page)
     assert result.code == 1
     assert "the pictures of the report cannot be kept" in result.err
     assert "No space left on device" in result.err
+    assert len(memory.glob("/out/*/*.png")) == len(list(photos.glob("*/*.png")))
     assert not page.exists()
     assert cloak("protect", photos, "-o", "memory://out", *OPTIONS, page).code == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+@pytest.mark.usefixtures("memory")
+def test_a_page_says_which_pictures_there_was_no_room_for(cloak, photos, page, monkeypatch):
+    class Full(Spool):
+        """For a while."""
+
+        def put(self, number, text):
+            if number:
+                raise WriteError("full")
+            super().put(number, text)
+
+    monkeypatch.setattr("cloak.distributed.clerk.Spool", Full)
+    assert cloak("protect", photos, "-o", "memory://out", *OPTIONS, page).code == 0
+    assert page.read_text().count("no room on the disk") == len(list(photos.glob("*/*.png"))) - 1
 
 
 def test_sections_are_in_the_order_of_photos_in_whatever_order_they_come(tmp_path):

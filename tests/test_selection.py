@@ -46,7 +46,11 @@ def test_an_uncertain_face_is_cloaked_whether_the_person_is_to_be_protected_or_s
     chosen = select(faces, ProtectConfig(protect=ME), LIKENESS)
     assert _names(chosen, faces) == ([90, 70], [], [10, 50])
     assert [one.reason for one in chosen.left] == ["too small (10 pixels)", "somebody else"]
-    assert chosen.uncertain == 1
+    assert len(chosen.uncertain) == 1
+    for treatment in Treatment:  # somebody has looked: there is no doubt any more
+        choice = {faces.index(chosen.uncertain[0]): treatment}
+        assert not overrule(chosen, faces, choice).uncertain
+    assert overrule(chosen, faces, {0: Treatment.BLUR}).uncertain == chosen.uncertain
     chosen = select(faces, ProtectConfig(protect=EXCEPT), LIKENESS)
     assert _names(chosen, faces) == ([70, 50], [], [90, 10])
     assert chosen.left[0].reason == "the person to leave out"

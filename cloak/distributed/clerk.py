@@ -17,6 +17,9 @@ from cloak.report import Spool
 from cloak.sinks import Files, Sink
 from cloak.targets import Job
 
+_UNKEPT = "<p>There was no room on the disk for its pictures.</p>"
+"""What the report has of a photo in their place."""
+
 
 class Clerk:
     """Takes outcomes from workers and hands them on; may be called from several threads.
@@ -42,6 +45,7 @@ class Clerk:
         self._outcomes: dict[int, Outcome] = {}
         self._known: set[int] = set()
         self._figures = Spool() if config.report else None
+        self._unkept: set[int] = set()
         self._taken: dict[Path, Outcome] = {}
         self._attempts: Counter[int] = Counter()
         self._trials: Counter[int] = Counter()
@@ -107,6 +111,8 @@ class Clerk:
     def figures(self, index: int) -> str:
         """Hand on what the report shows of a photo, once: HTML, "" for nothing."""
         with self._mutex:
+            if index in self._unkept:
+                return _UNKEPT
             return self._figures.take(index) if self._figures else ""
 
     def give_up(self, problem: str) -> None:
@@ -160,8 +166,8 @@ class Clerk:
             return
         try:
             self._figures.put(index, figures)
-        except WriteError as error:
-            self._problem = self._problem or str(error)
+        except WriteError:
+            self._unkept.add(index)
 
     def _here(self, job: Job) -> Job:
         return replace(job, target=self._folder / job.target)

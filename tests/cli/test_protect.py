@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -143,6 +144,24 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 4096)
     except OSError:  # how Linux says that the other end is closed
         return b""
+
+
+def _full(buffering):
+    return Path("/dev/full").open("w+b", buffering=buffering)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+def test_no_room_for_the_pictures_of_the_report_costs_no_photo(cloak, paint, tmp_path, monkeypatch):
+    monkeypatch.setattr("cloak.report.tempfile.TemporaryFile", _full)
+    for name in "abc":
+        paint(tmp_path / "in" / f"{name}.png")
+    report = tmp_path / "r.html"
+    result = cloak("protect", tmp_path / "in", "-o", tmp_path / "out", "--faces", "none", "--report", report)
+    assert result.code == 1
+    assert "3 stripped only" in result.out
+    assert "the pictures of the report cannot be kept" in result.err
+    assert len(list((tmp_path / "out").glob("*.png"))) == 3
+    assert not report.exists()
 
 
 def test_a_report_that_cannot_be_written_does_not_hide_what_became_of_the_photos(cloak, paint, tmp_path, monkeypatch):
