@@ -15,6 +15,9 @@ import torch
 
 FALSE_ACCEPT_RATES = (1e-2, 1e-3, 1e-4)
 RESAMPLES = 2000
+ALIKE = 1e-6
+"""Values that are no farther apart are the same: extrapolated chances come near 0 and 1."""
+
 FEWEST_PEOPLE = 30
 """With fewer, an interval is wider than most differences that one looks for."""
 
@@ -52,7 +55,8 @@ def estimate(values: Sequence[float] | Floats, *, seed: int = 0) -> Estimate:
 
     People without a value (NaN) are left out.
 
-    Where all are 0 or all are 1 there is nothing to draw from: then the interval is the exact binomial one.
+    Where each is 0 or 1 the interval is the exact binomial one: near the ends, drawing anew gives too narrow ones, and
+    none at all where everybody is alike.
 
     Source: Efron 1979, the percentile bootstrap; Clopper and Pearson 1934.
     """
@@ -60,19 +64,37 @@ def estimate(values: Sequence[float] | Floats, *, seed: int = 0) -> Estimate:
     known = known[~np.isnan(known)]
     if not len(known):
         return Estimate(float("nan"), float("nan"), float("nan"), 0)
-    if (known == known[0]).all() and known[0] in (0.0, 1.0):
-        least = 0.025 ** (1 / len(known))
-        low, high = (least, 1.0) if known[0] else (0.0, 1 - least)
-        return Estimate(float(known[0]), low, high, len(known))
+    if np.isclose(known, known.round(), rtol=0, atol=ALIKE).all() and known.min() > -0.5 and known.max() < 1.5:
+        return Estimate(float(known.mean()), *_exact(int(known.round().sum()), len(known)), len(known))
+    return _resampled(known, seed)
+
+
+def difference(ours: Sequence[float] | Floats, theirs: Sequence[float] | Floats, *, seed: int = 0) -> Estimate:
+    """Average the differences, person by person, of two methods on the same people.
+
+    Where all are alike there is nothing to draw from: then the interval is as wide as that of a share of 0 or 1.
+    """
+    differences = np.asarray(ours, dtype=float) - np.asarray(theirs, dtype=float)
+    known = differences[~np.isnan(differences)]
+    if len(known) and np.isclose(known, known[0], rtol=0, atol=ALIKE).all():
+        mean, width = float(known.mean()), _exact(0, len(known))[1]
+        return Estimate(mean, max(-1.0, mean - width), min(1.0, mean + width), len(known))
+    return _resampled(known, seed) if len(known) else Estimate(float("nan"), float("nan"), float("nan"), 0)
+
+
+def _resampled(known: Floats, seed: int) -> Estimate:
     generator = np.random.default_rng(seed)
     means = known[generator.integers(0, len(known), (RESAMPLES, len(known)))].mean(1)
     low, high = np.quantile(means, [0.025, 0.975])
     return Estimate(float(known.mean()), float(low), float(high), len(known))
 
 
-def difference(ours: Sequence[float] | Floats, theirs: Sequence[float] | Floats, *, seed: int = 0) -> Estimate:
-    """Average the differences, person by person, of two methods on the same people."""
-    return estimate(np.asarray(ours, dtype=float) - np.asarray(theirs, dtype=float), seed=seed)
+def _exact(hits: int, count: int) -> tuple[float, float]:
+    from scipy.special import betaincinv  # noqa: PLC0415 -- an extra
+
+    low = float(betaincinv(hits, count - hits + 1, 0.025)) if hits else 0.0
+    high = float(betaincinv(hits + 1, count - hits, 0.975)) if hits < count else 1.0
+    return low, high
 
 
 class Impostors:

@@ -84,8 +84,9 @@ class OnnxVictim:
     """An ONNX file, run by onnxruntime.
 
     Beside `victim.onnx` there may be `victim.json` with any of `name`, `size` (pixels), `template` (five points in
-    pixels of the input), `mean` and `scale`: the file gets (x - mean) * scale of RGB in [0, 1]. Without it the file is
-    fed as ArcFace is: 112 px, (x - .5) * 2. One that names its own template and no `mean` and `scale` gets [0, 1].
+    pixels of the input), `mean`, `scale` and `channels` ("RGB" or "BGR"): the file gets (x - mean) * scale of RGB in
+    [0, 1]. Without it the file is fed as ArcFace is: 112 px, (x - .5) * 2. One that names its own template and no
+    `mean` and `scale` gets [0, 1].
 
     Args:
         path: one input (N or 1, 3, size, size), whose first output is (N or 1, D).
@@ -98,14 +99,16 @@ class OnnxVictim:
     def __init__(self, path: Path) -> None:
         told = _sidecar(path)
         self.name, self.input_size, self.template = told.name, told.size, told.template
-        self._mean, self._scale = told.mean, told.scale
-        self._session = _session(path)
+        self._mean, self._scale, self._reverse = told.mean, told.scale, told.channels == "BGR"
+        data, beside = _files(path)
+        self._session = _session(path, None if beside else data)
         self._path = path
         source = self._session.get_inputs()[0]
         self._input, self._single = source.name, source.shape[0] == 1
         self.dim = self._check(list(source.shape))
-        self.weights = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.key = _key(self.weights, self.input_size, self.template.tolist(), self._mean, self._scale)
+        self.weights = _hash(data, beside)
+        geometry = [self.input_size, self.template.tolist(), self._mean, self._scale]
+        self.key = _key(self.weights, *geometry, *(["BGR"] if self._reverse else []))
 
     def _check(self, shape: list[Any]) -> int:
         """Return the length of embeddings."""
@@ -125,12 +128,20 @@ class OnnxVictim:
 
     def embed(self, faces: Sequence[FaceCrop]) -> torch.Tensor:
         """Embed N faces as float32 (N, D), L2-normalised, on the CPU."""
-        parts = [self._run((_aligned(chunk, self) - self._mean) * self._scale) for chunk in _chunks(faces)]
-        return F.normalize(torch.cat(parts)) if parts else torch.zeros(0, self.dim)
+        parts = [self(_aligned(chunk, self)) for chunk in _chunks(faces)]
+        return torch.cat(parts) if parts else torch.zeros(0, self.dim)
 
     def __call__(self, faces: torch.Tensor) -> torch.Tensor:
-        """Embed aligned faces (N, 3, s, s), RGB in [0, 1]."""
-        return F.normalize(self._run((faces - self._mean) * self._scale))
+        """Embed aligned faces (N, 3, s, s), RGB in [0, 1].
+
+        Raises:
+            VictimError: what comes out is no number: nobody would be found by that, which is no protection.
+        """
+        ordered = faces.flip(1) if self._reverse else faces
+        said = self._run((ordered - self._mean) * self._scale)
+        if not said.isfinite().all():
+            raise VictimError(f"{self._path} gives embeddings that are no numbers: are mean and scale right?")
+        return F.normalize(said)
 
     def _run(self, inputs: torch.Tensor) -> torch.Tensor:
         batches = torch.split(inputs, 1) if self._single else [inputs]
@@ -160,6 +171,11 @@ class _Told:
     template: torch.Tensor
     mean: float = 0.5
     scale: float = 2.0
+    channels: str = "RGB"
+
+
+_OTHERS = {"bgr", "rgb", "std", "order", "color", "colour", "input_mean", "input_std", "normalize", "normalise", "bias"}
+"""What others call such things. What else there is describes the file, and is not looked at."""
 
 
 def _sidecar(path: Path) -> _Told:
@@ -173,24 +189,50 @@ def _sidecar(path: Path) -> _Told:
         plain = {"mean": 0.0, "scale": 1.0} if "template" in told else {"mean": 0.5, "scale": 2.0}
         numbers = {name: float(told.get(name, usual)) for name, usual in plain.items()}
         found = _Told(
-            name=str(told.get("name", path.stem)), size=int(told.get("size", 112)), template=template, **numbers
+            name=str(told.get("name", path.stem)),
+            size=int(told.get("size", 112)),
+            template=template,
+            channels=str(told.get("channels", "RGB")).upper(),
+            **numbers,
         )
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise VictimError(f"{beside} must hold an object with name, size, template, mean and scale: {error}") from error
     if found.template.shape != (5, 2) or found.size < 1:
         raise VictimError(f"{beside}: template must be five points and size positive, got {told}")
+    if found.size != 112 and "template" not in told:
+        raise VictimError(f"{beside}: where five landmarks belong in {found.size} px is to be said as template")
+    unknown = sorted(_OTHERS.intersection(map(str.lower, told)))
+    if unknown or found.channels not in ("RGB", "BGR"):
+        what = ", ".join(unknown) or f"channels {found.channels}"
+        raise VictimError(f"{beside}: {what} is not known: say mean and scale (a number each), and channels RGB or BGR")
     return found
 
 
-def _session(path: Path) -> Any:  # noqa: ANN401 -- onnxruntime is untyped and optional
+def _files(path: Path) -> tuple[bytes, list[Path]]:
+    """Return an ONNX file and those beside it that it names, which hold its weights where it does not itself."""
+    if not path.is_file() or not path.stat().st_size:
+        raise VictimError(f"{path} is {'empty' if path.is_file() else 'not a file'}: name an ONNX file")
+    data = path.read_bytes()
+    others = sorted(other for other in path.parent.iterdir() if other != path and other.is_file())
+    return data, [other for other in others if b"location" in data and other.name.encode() in data]
+
+
+def _hash(data: bytes, beside: Sequence[Path]) -> str:
+    digest = hashlib.sha256(data)
+    for path in beside:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _session(path: Path, data: bytes | None) -> Any:  # noqa: ANN401 -- onnxruntime is untyped and optional
+    """Open a file; its bytes alone where they are given: weights elsewhere would not be part of the hash."""
     try:
         import onnxruntime  # noqa: PLC0415 -- an extra
     except ImportError as error:
         raise MissingExtraError("victims that are ONNX files", "eval") from error
-    if not path.is_file() or not path.stat().st_size:
-        raise VictimError(f"{path} is {'empty' if path.is_file() else 'not a file'}: name an ONNX file")
     try:
-        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(data or str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # see above
         raise VictimError(f"{path} is no ONNX file that onnxruntime can load: {error}") from error
 

@@ -34,6 +34,7 @@ from cloak.cloaker import Cloaker
 from cloak.config import AttackConfig, Effort, ProtectConfig, Strength
 from cloak.evaluation.finders import Finder, open_finder
 from cloak.evaluation.looks import square
+from cloak.evaluation.statistics import estimate
 from cloak.faces.central import central
 from cloak.faces.frame import frame
 from cloak.faces.geometry import similarity, warp
@@ -48,8 +49,6 @@ FALSE_ACCEPT_RATES = (1e-2, 1e-3, 1e-4)
 REFERENCES = 5
 TIMED = 8
 """Photos that are protected once more, with nothing beside: for the seconds."""
-
-RESAMPLES = 2000
 
 
 class Judge:
@@ -124,10 +123,9 @@ def jpeg75(data: bytes) -> bytes:
 
 
 def interval(values: np.ndarray) -> list[float]:
-    """Return mean and 95% bootstrap interval over people, values (people,)."""
-    generator = np.random.default_rng(0)
-    means = values[generator.integers(0, len(values), (RESAMPLES, len(values)))].mean(1)
-    return [round(float(v), 4) for v in (values.mean(), *np.quantile(means, [0.025, 0.975]))]
+    """Return mean and 95% interval over people, values (people,)."""
+    found = estimate(values)
+    return [round(one, 4) for one in (found.mean, found.low, found.high)]
 
 
 def score(probes: torch.Tensor, references: list[torch.Tensor], taus: dict[float, float]) -> dict:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -54,6 +56,31 @@ def test_where_all_people_are_alike_the_interval_is_the_exact_one() -> None:
     assert (found.mean, found.high) == (1.0, 1.0)
     assert found.low == pytest.approx(0.832, abs=0.001)
     assert estimate([0.0] * 20).high == pytest.approx(0.168, abs=0.001)
+
+
+def test_the_interval_of_a_share_grows_with_the_share() -> None:
+    """59 of 60 were said to be surely higher than 60 of 60."""
+    found = [estimate([0.0] * (60 - hits) + [1.0] * hits) for hits in range(61)]
+    for less, more in pairwise(found):
+        assert less.low < more.low
+        assert less.high < more.high or more.high == 1.0
+    assert found[59].low == pytest.approx(0.9106, abs=0.001)
+    assert found[59].high == pytest.approx(0.9996, abs=0.001)
+
+
+def test_where_two_methods_do_alike_on_all_people_the_difference_is_not_exactly_known() -> None:
+    none = difference([1.0] * 60, [1.0] * 60)
+    assert none.mean == 0
+    assert none.low == pytest.approx(-none.high)
+    assert none.high == pytest.approx(0.06, abs=0.001)
+    all_lost = difference([0.0] * 60, [1.0] * 60)
+    assert (all_lost.mean, all_lost.low) == (-1, -1)
+    assert all_lost.high == pytest.approx(-0.94, abs=0.001)
+    assert np.isnan(difference([], []).mean)
+
+
+def test_chances_that_are_all_but_certain_have_the_interval_of_certain_ones() -> None:
+    assert estimate([1.0, 1 - 1e-12, 1.0]).low == estimate([1.0] * 3).low
 
 
 def test_more_strangers_make_a_first_place_less_likely() -> None:

@@ -67,9 +67,52 @@ def test_a_file_that_is_empty_missing_or_something_else_is_refused(tmp_path: Pat
             open_victim(str(tmp_path / f"{name}.onnx"))
 
 
+def test_weights_in_a_file_of_their_own_are_part_of_who_it_is(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "own.onnx", weights=(1, 2, 3))
+    one = OnnxVictim(path)
+    before = one.embed([face(255, 255, 255)])
+    path = write_onnx(tmp_path / "own.onnx", weights=(3, 2, 1))
+    other = OnnxVictim(path)
+    assert not torch.allclose(other.embed([face(255, 255, 255)]), before)
+    assert one.key != other.key
+    assert one.weights != other.weights
+
+
+def test_weights_that_are_not_beside_the_file_are_not_looked_for(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "own.onnx", weights=(1, 2, 3))
+    path.with_suffix(".onnx.data").unlink()
+    with pytest.raises(VictimError, match="no ONNX file that onnxruntime can load"):
+        OnnxVictim(path)
+
+
+def test_channels_are_given_in_the_order_that_is_said(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "own.onnx")
+    rgb = OnnxVictim(path)
+    path.with_suffix(".json").write_text('{"channels": "bgr", "description": "as OpenCV does"}')
+    bgr = OnnxVictim(path)
+    assert bgr.embed([face(255, 0, 0)])[0].tolist() == rgb.embed([face(0, 0, 255)])[0].tolist()
+    assert bgr.key != rgb.key
+
+
+def test_embeddings_that_are_no_numbers_are_no_protection(tmp_path: Path) -> None:
+    with pytest.raises(VictimError, match="no numbers"):
+        OnnxVictim(write_onnx(tmp_path / "own.onnx", weights=(1, float("nan"), 1))).embed([face(255, 0, 0)])
+
+
 @pytest.mark.parametrize(
     "told",
-    ["[1, 2]", "{", '{"template": [[1, 2]]}', '{"size": "big"}', '{"mean": [0.5, 0.5]}', '{"template": [[1], [1, 2]]}'],
+    [
+        '{"size": 160}',
+        '{"std": 0.5}',
+        '{"BGR": true}',
+        '{"channels": "GBR"}',
+        "[1, 2]",
+        "{",
+        '{"template": [[1, 2]]}',
+        '{"size": "big"}',
+        '{"mean": [0.5, 0.5]}',
+        '{"template": [[1], [1, 2]]}',
+    ],
 )
 def test_a_bad_file_beside_is_refused(tmp_path: Path, told: str) -> None:
     path = write_onnx(tmp_path / "own.onnx")

@@ -1,5 +1,6 @@
 """Write the smallest ONNX file that is a recogniser: mean colours of a face. By hand, since nothing else needs onnx."""
 
+import struct
 from pathlib import Path
 
 
@@ -26,9 +27,27 @@ def _node(kind: str, source: str, result: str) -> bytes:
     return _field(1, source.encode()) + _field(2, result.encode()) + _field(4, kind.encode())
 
 
-def write_onnx(path: Path, *, shape: tuple[int | str, ...] = ("n", 3, 112, 112), flat: bool = True) -> Path:
-    """Write a network: global average pooling, then, if `flat`, (N, 3) of it."""
-    nodes = _field(1, _node("GlobalAveragePool", "faces", "means"))
+def _outside(name: str, file: str) -> bytes:
+    """Return three weights that lie in a file beside."""
+    where = _field(1, b"location") + _field(2, file.encode())
+    dims = b"".join(_field(1, side) for side in (1, 3, 1, 1))
+    return dims + _field(2, 1) + _field(8, name.encode()) + _field(13, where) + _field(14, 1)
+
+
+def write_onnx(
+    path: Path,
+    *,
+    shape: tuple[int | str, ...] = ("n", 3, 112, 112),
+    flat: bool = True,
+    weights: tuple[float, float, float] | None = None,
+) -> Path:
+    """Write a network: global average pooling, then, if `flat`, (N, 3) of it; times weights in a file of their own."""
+    nodes = _field(1, _node("GlobalAveragePool", "faces", "pooled" if weights else "means"))
+    if weights:
+        beside = path.with_suffix(".onnx.data")
+        beside.write_bytes(struct.pack("<3f", *weights))
+        nodes += _field(1, _field(1, b"pooled") + _node("Mul", "weights", "means"))
+        nodes += _field(5, _outside("weights", beside.name))
     if flat:
         nodes += _field(1, _node("Flatten", "means", "embedding"))
     result = _tensor("embedding", ["n", 3]) if flat else _tensor("means", ["n", 3, 1, 1])
