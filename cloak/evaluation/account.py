@@ -32,6 +32,7 @@ class Account:
         finder: the engines' detector.
         outside: the people of another folder, if strangers come from there.
         faceless: photos without a face to cloak.
+        unseen: strangers, and clean photos of subjects, in which the engines' detector finds no face.
         config: of the run.
     """
 
@@ -42,6 +43,7 @@ class Account:
     trials: Sequence[Trial]
     finder: Finder
     faceless: int
+    unseen: tuple[int, int]
 
     def results(self) -> Results:
         """Return results without rows; people are numbered unless they are to be named."""
@@ -55,21 +57,27 @@ class Account:
                 "people": len(self.dataset.people),
                 "subjects": len(subjects),
                 "protected_photos": sum(len(subject.protected) for subject in subjects),
-                "clean_photos": sum(len(subject.clean) for subject in subjects),
+                "clean_photos": sum(len(subject.clean) for subject in subjects) - self.unseen[1],
                 "trainees": len(self.people.trainees),
-                "strangers": len(self.people.strangers),
+                "strangers": self._strangers,
                 "excluded": self._excluded(),
                 "copies_under_several_names": len(self.dataset.copies),
             },
             warnings=self._warnings(),
         )
 
+    @property
+    def _strangers(self) -> int:
+        return len(self.people.strangers) - self.unseen[0]
+
     def _called(self, subjects: Sequence[Subject], word: str) -> list[str]:
         return [one.name if self.config.names else f"{word} {number}" for number, one in enumerate(subjects, 1)]
 
     def _excluded(self) -> dict[str, int]:
         excluded = self.dataset.excluded + (self.outside.excluded if self.outside else Counter())
-        return dict(excluded + Counter({"no face found": self.faceless}))
+        strangers, clean = self.unseen
+        without = {"no face found": self.faceless, "stranger, no face found": strangers, "clean, no face found": clean}
+        return dict(excluded + Counter(without))
 
     def _skipped(self) -> Iterator[str]:
         """Say which protocols cannot be run, and why."""
@@ -84,7 +92,7 @@ class Account:
             yield "protocol F was left out: it needs a victim of the registry that is no surrogate"
 
     def _warnings(self) -> list[str]:
-        subjects, count = len(self.people.subjects), len(self.people.strangers)
+        subjects, count = len(self.people.subjects), self._strangers
         pairs = count * (count - 1) // 2
         told = [f"{number} photos left out: {reason}" for reason, number in self._excluded().items()]
         if subjects < FEWEST_PEOPLE:

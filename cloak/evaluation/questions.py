@@ -44,6 +44,7 @@ class Bench:
         surrogate: whether the victim's gradients made the cloaks.
         left_out: whether the victim is a surrogate that was left out.
         protocol: what to file answers under, if not under the letter of the question.
+        processed: a condition that the engine puts the clean photos through, too, before it looks at them.
     """
 
     results: Results
@@ -57,6 +58,7 @@ class Bench:
     surrogate: bool
     left_out: bool
     protocol: str = ""
+    processed: str = NONE
 
     @property
     def _marked(self) -> str:
@@ -71,7 +73,7 @@ class Bench:
                 threshold = self.impostors.threshold(rate)
                 missed = 1 - protocols.accepted(cloaked, clean, threshold)
                 tar = protocols.accepted(before, clean, threshold)
-                self._add("A", f"PSR at FAR {rate:g}", missed, np.where(np.isnan(missed), np.nan, tar), condition)
+                self._add("A", f"PSR at FAR {rate:g}", missed, tar, condition)
         found, seen = self._found(self.protected, condition), self._found(lambda subject: subject.protected, condition)
         self._add("A", "face found", found, seen, condition)
         if condition == NONE and not self.protocol and self.impostors.supports(PLOTTED_AT):
@@ -177,11 +179,13 @@ class Bench:
         *,
         extrapolated: bool = False,
     ) -> None:
+        """Add a row about the people of whom both numbers are known: else the two would be about different people."""
+        known = ~np.isnan(protected) & ~np.isnan(clean)
         self.results.add(
             self.protocol or protocol,
             measure,
-            protected,
-            clean,
+            np.where(known, protected, np.nan),
+            np.where(known, clean, np.nan),
             method=self.method,
             victim=self.victim.name,
             condition=condition,
@@ -205,15 +209,15 @@ class Bench:
         return [self._see(subject.protected, condition) for subject in self.cohort.subjects]
 
     def _clean(self) -> list[torch.Tensor]:
-        return [self._see(subject.clean) for subject in self.cohort.subjects]
+        return [self._see(subject.clean, self.processed) for subject in self.cohort.subjects]
 
 
 _Pair = tuple[protocols.People, protocols.People]
 
 
-def strangers(observer: Observer, cohort: Cohort, victim: Victim) -> Seen:
+def strangers(observer: Observer, cohort: Cohort, victim: Victim, condition: str = NONE) -> Seen:
     """Return what a victim makes of the strangers."""
-    return observer.recall(cohort.strangers, victim, NONE)
+    return observer.recall(cohort.strangers, victim, condition)
 
 
 def _mixed(protected: Sequence[PhotoFile], clean: Sequence[PhotoFile], share: float) -> list[PhotoFile]:

@@ -1,6 +1,5 @@
 """One evaluation, from a folder of photos to results: the only file that knows all of its parts."""
 
-import resource
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from cloak.bench import peak_memory
 from cloak.errors import DatasetError
 from cloak.evaluation import adaptive
 from cloak.evaluation import conditions as suffered
@@ -68,6 +68,8 @@ class _Study:
         some = people.strangers[:COMPARED]
         answers = partial(self._answers, some)
         tried = list(trials(config, self.victims, self.networks.surrogates, self._targets(people), answers))
+        self._protect(tried, people)
+        self._observe(tried, people)
         account = Account(
             config=config,
             dataset=dataset,
@@ -76,17 +78,16 @@ class _Study:
             trials=tried,
             finder=self.finder,
             faceless=self.faceless,
+            unseen=self._unseen(people, tried[0].victims[0]),
         )
         results = account.results()
-        self._protect(tried, people)
-        self._observe(tried, people)
         for trial in tried:
             for victim in trial.victims:
                 self._ask(trial, victim, people, results)
         if config.wants("G"):
             results.costs += [cost(trial.name, self._cloaked(trial, people)) for trial in _once(tried)]
         # Of this run alone: it says little where most cloaks were there already.
-        results.environment["peak_memory_mib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        results.environment["peak_memory_mib"] = peak_memory()
         return results
 
     def _tell_copies(self, copies: Sequence[Sequence[Path]]) -> None:
@@ -97,6 +98,14 @@ class _Study:
 
     def _answers(self, files: Sequence[PhotoFile], victim: Victim) -> torch.Tensor:
         return Observer(self.finder, self.store).recall(files, victim, suffered.NONE).present
+
+    def _unseen(self, people: Cohort, victim: Victim) -> tuple[int, int]:
+        """Count the strangers, and the clean photos of subjects, in which no face was found, whoever looks at faces."""
+        observer = Observer(self.finder, self.store)
+        clean = [file for subject in people.subjects for file in subject.clean]
+        seen = (strangers(observer, people, victim), observer.recall(clean, victim, suffered.NONE))
+        lost, missed = (int((~each.found).sum()) for each in seen)
+        return lost, missed
 
     def _cloaked(self, trial: Trial, people: Cohort) -> list[Cloaked]:
         return [one for subject in people.subjects for one in self.made[trial.method.key, subject]]
@@ -173,9 +182,18 @@ class _Study:
             for files, judges, condition in work:
                 observer.observe(files, judges, condition)
 
-    def _bench(self, trial: Trial, victim: Victim, people: Cohort, results: Results, protocol: str = "") -> Bench:
+    def _bench(
+        self,
+        trial: Trial,
+        victim: Victim,
+        people: Cohort,
+        results: Results,
+        *,
+        protocol: str = "",
+        processed: str = suffered.NONE,
+    ) -> Bench:
         observer = Observer(self.finder, self.store)
-        others = strangers(observer, people, victim).present
+        others = strangers(observer, people, victim, processed).present
         return Bench(
             results=results,
             observer=observer,
@@ -188,6 +206,7 @@ class _Study:
             surrogate=trial.used(victim),
             left_out=trial.left_out,
             protocol=protocol,
+            processed=processed,
         )
 
     def _ask(self, trial: Trial, victim: Victim, people: Cohort, results: Results) -> None:
@@ -223,7 +242,8 @@ class _Study:
             if len(people.trainees) > 1 and self.config.wants("C"):
                 bench.train()
         undoing = adaptive.best_undoing(observer, victim, clean, cloaked)
-        self._bench(trial, victim, people, results, protocol="F").verify(undoing)
+        # Whoever undoes cloaks does so to every photo: which are cloaked is not written on them.
+        self._bench(trial, victim, people, results, protocol="F", processed=undoing).verify(undoing)
 
 
 def _once(tried: Sequence[Trial]) -> list[Trial]:

@@ -166,6 +166,14 @@ def test_a_photo_is_treated_the_same_alone_and_in_company(name):
         assert (alone.pixels.float() - together.pixels.float()).abs().mean() < 0.03
 
 
+def test_a_photo_is_treated_the_same_beside_one_of_another_format():
+    """A file without loss has more of the budget to itself; a JPEG beside it must not take that away."""
+    (alone,) = protect("ours:balanced", faces()[:1])
+    assert faces()[0][0].encoding.lossless
+    beside, _ = protect("ours:balanced", [faces()[0], other_person()])
+    assert (alone.pixels.float() - beside.pixels.float()).abs().mean() < 0.03
+
+
 def test_opom_alone_depends_on_the_other_photos():
     assert method("opom").joint
     (alone,) = protect("opom", faces()[:1])

@@ -1,6 +1,7 @@
 """The questions, with an engine whose answers are known: directions in space for people."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,28 @@ def test_photos_without_a_face_are_left_out_and_not_taken_for_protected() -> Non
     (found_faces,) = select(found.rows, measure="face found")
     assert found_faces.protected.mean == pytest.approx((PEOPLE - 1.5) / PEOPLE)
     assert found_faces.clean.mean == 1.0
+
+
+def test_people_whose_photo_is_lost_on_either_side_count_on_neither() -> None:
+    found = results()
+    asked = bench(found, Engine([f"0/hidden/{n}" for n in range(2)] + [f"1/plain/{n}" for n in range(2)]))
+    asked.verify(NONE)
+    asked.identify(NONE)
+    for row in found.rows:
+        if row.measure != "face found":
+            assert row.protected.people == row.clean.people == PEOPLE - 2, row.measure
+
+
+def test_what_an_engine_does_to_all_photos_it_does_to_the_references_too() -> None:
+    asked: set[tuple[str, str]] = set()
+
+    class Processing(Engine):
+        def recall(self, files: Sequence[PhotoFile], victim: object, condition: str) -> Seen:
+            asked.update((file.digest.split("/")[1] + file.digest[-1], condition) for file in files)
+            return super().recall(files, victim, condition)
+
+    replace(bench(results(), Processing()), processed="jpeg50").verify("jpeg50")
+    assert {condition for _, condition in asked} == {"jpeg50"}
 
 
 def test_rates_that_the_strangers_cannot_support_are_not_reported() -> None:

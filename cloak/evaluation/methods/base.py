@@ -98,8 +98,8 @@ class PlannedMethod:
         self, photos: Sequence[Photo], faces: Sequence[Face], /, *, people: Sequence[int] | None = None
     ) -> list[Photo]:
         """Protect photos, one face each: see `Method`."""
-        lossless = all(photo.encoding.lossless for photo in photos)
-        framed = frame(photos, [[face] for face in faces], lossless=lossless)
+        lossless = torch.tensor([photo.encoding.lossless for photo in photos])
+        framed = [replace(one, lossless=lossless[one.photo]) for one in frame(photos, [[face] for face in faces])]
         batches = [part for batch in framed for part in _parts(batch, self.device)]
         deltas = self.plan(batches, torch.tensor(people or [0] * len(photos)))
         changed = list(photos)
