@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from cloak.album import REVISION
 from cloak.cloaker import Cloaker
 from cloak.config import ProtectConfig
 from cloak.evaluation.dataset import PhotoFile
@@ -44,7 +45,7 @@ class Wardrobe:
     def __init__(self, folder: Path, config: ProtectConfig) -> None:
         self._config = config
         weights = [artifact(name).sha256 for name in surrogates(config.weights)]
-        parts = (version("photo-cloak"), config.attack, config.faces, config.batch, weights)
+        parts = (version("photo-cloak"), REVISION, config.attack, config.faces, config.batch, weights)
         self.key = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
         self._folder = folder / self.key
 
