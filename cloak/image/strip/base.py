@@ -135,6 +135,22 @@ class Span:
         return self.end - self.start
 
 
+@dataclass(frozen=True, slots=True)
+class Masked(Span):
+    """Bytes of the original of which only some bits are copied: those of `mask`, again and again."""
+
+    mask: bytes
+
+    def blocks(self, source: Source) -> Iterator[bytes]:
+        """Yield what is copied, a block at a time."""
+        count = max(1, BLOCK // len(self.mask))
+        whole, step = int.from_bytes(self.mask * count), len(self.mask) * count
+        for start in range(self.start, self.end, step):
+            data = source.read(start, min(step, self.end - start))
+            mask = whole >> 8 * (step - len(data))
+            yield (int.from_bytes(data) & mask).to_bytes(len(data))
+
+
 Piece = bytes | Span
 
 
@@ -144,7 +160,7 @@ def merged(pieces: Iterable[Piece]) -> Iterator[Piece]:
     for piece in pieces:
         if not len(piece):
             continue
-        if isinstance(last, Span) and isinstance(piece, Span) and piece.start == last.end:
+        if type(last) is Span and type(piece) is Span and piece.start == last.end:
             last = Span(last.start, piece.end)
             continue
         if last is not None:
@@ -187,6 +203,9 @@ class Plan:
         for piece in self.pieces:
             if isinstance(piece, bytes):
                 yield piece
+                continue
+            if isinstance(piece, Masked):
+                yield from piece.blocks(source)
                 continue
             for start in range(piece.start, piece.end, BLOCK):
                 yield source.read(start, min(BLOCK, piece.end - start))
