@@ -17,11 +17,10 @@ from cloak.image.strip import png_text
 from cloak.image.strip.base import Keep, Piece, Plan, Source, merged
 from cloak.image.strip.finder import behind
 from cloak.image.strip.png_chunks import SIGNATURE, Chunk, chunks, content, damaged, inflated, made
-from cloak.image.strip.png_colour import FRONT, fitting
+from cloak.image.strip.png_colour import FRONT, UNHEEDED, fitting, unheeded
 from cloak.image.strip.png_pixels import Copier, Header
 
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
-_OVERRIDDEN = (b"sRGB", b"gAMA", b"cHRM")
 _PROFILE_NAME = b"ICC Profile\0\0"
 _NAMES = {b"tIME": blocks.WHEN, b"pHYs": blocks.RESOLUTION, b"caBX": blocks.CREDENTIALS, b"iCCP": blocks.PROFILE}
 _LAST = b"IEND"
@@ -63,11 +62,8 @@ def plan(source: Source, keep: Keep) -> Plan:
         TooLargeError: more than a thousand million bytes of pixels.
     """
     found, head = _read(source)
-    kept: list[str] = []
-    profile = b""
-    if b"iCCP" in found.front:
-        profile, names = _profile(found, keep)
-        kept += names
+    profile, names = _profile(found, keep)
+    kept = list(names)
     turned = orientation.block(orientation.read(found.exif or found.raw_exif, found.xmp))
     if turned and not keep.orientation:
         found.removed.add(blocks.ORIENTATION)
@@ -215,14 +211,18 @@ def _take_text(source: Source, chunk: Chunk, found: _Found) -> None:
 
 
 def _profile(found: _Found, keep: Keep) -> tuple[bytes, tuple[str, ...]]:
-    """What is written in place of a profile; where it counts, the numbers that it overrides go."""
-    packed = found.front.pop(b"iCCP").partition(b"\0")[2]
-    tidied = profiles.tidy(inflated(packed[1:]) or b"")
-    if profiles.BROKEN not in tidied.removed:
-        for kind in _OVERRIDDEN:
-            if found.front.pop(kind, b""):
-                found.removed.add("numbers that the colour profile overrides")
-        tidied = tidied if keep.profile else profiles.REMOVED
+    """What is written in place of a profile, where there is one; numbers that do not count beside others go."""
+    tidied = profiles.Tidied(profile=None)
+    if b"iCCP" in found.front:
+        packed = found.front[b"iCCP"].partition(b"\0")[2]
+        tidied = profiles.tidy(inflated(packed[1:]) or b"")
+    if profiles.BROKEN in tidied.removed:
+        del found.front[b"iCCP"]
+    for kind in unheeded(found.front):
+        del found.front[kind]
+        found.removed.add(UNHEEDED)
+    if found.front.pop(b"iCCP", b"") and not keep.profile:
+        tidied = profiles.REMOVED
     found.removed.update(tidied.removed)
     return tidied.profile or b"", tidied.kept
 
