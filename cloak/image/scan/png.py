@@ -152,7 +152,7 @@ def _is_number(kind: bytes, payload: bytes) -> bool:
     if kind == b"sRGB":
         return payload[0] < 4
     if kind == b"cHRM":
-        return max(struct.unpack(">8I", payload)) <= 100_000
+        return all(number <= 100_000 for number in struct.unpack(">8I", payload))
     return kind != b"acTL" or any(payload[:4])
 
 

@@ -181,13 +181,13 @@ def _unpacked(data: Buffer, start: int, end: int, most: int) -> int:
 
 
 def _packed(data: Buffer, start: int, end: int, size: int) -> bool:
-    """Whether runs of bytes end with a strip, the last of them with the picture or behind it."""
+    """Whether runs of bytes end with a strip, the last of them with the picture."""
     position = start
     while position < end and size > 0:
         head = data[position]
         position += 2 + head if head < 128 else 1 if head == 128 else 2
         size -= 1 + head if head < 128 else 0 if head == 128 else 257 - head
-    return position == end and size <= 0
+    return position == end and size == 0
 
 
 def check_tables(tables: bytes) -> None:

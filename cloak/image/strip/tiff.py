@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from cloak.errors import UnsupportedPhotoError
 from cloak.image import blocks, orientation, profiles
+from cloak.image.strip import tiff_values
 from cloak.image.strip.base import Keep, Piece, Plan, Source, merged
 from cloak.image.strip.fax import GROUP4
 from cloak.image.strip.finder import behind
@@ -156,13 +157,11 @@ def _page(directory: Directory, file: _File) -> Page:
         raise UnsupportedPhotoError("TIFF: JPEG of the old kind, in pieces: save it as another kind first")
     samples = directory.integer(277, 4)
     for tag, (kind, count) in _INTEGERS.items():
-        numbers = directory.integers(tag)
-        if numbers and (tag != 530 or len(numbers) == 2):
+        if numbers := tiff_values.integers(directory, tag):
             page.values[tag] = file.pack(kind, *numbers[: count or samples])
     for tag, count in _RATIOS.items():
-        entry = directory.entries.get(tag)
-        if entry and (entry.kind, entry.count) == (_RATIONAL, count):
-            page.values[tag] = (_RATIONAL, count, directory.raw(tag))
+        if numbers := tiff_values.fractions(directory, tag, count):
+            page.values[tag] = file.pack(_RATIONAL, *numbers)
     page.values[_SUBFILE] = file.pack(_LONG, directory.integer(_SUBFILE, 0) & _MASK)
     if directory.integer(_PHOTOMETRIC, 0) == _PALETTE:
         colours = directory.integers(_COLOURS)

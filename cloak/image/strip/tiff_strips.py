@@ -211,11 +211,10 @@ class Trimmer:
         if laid.compression in _FILES:
             return self._file(strip, laid.compression)
         if laid.compression == PACKBITS:
-            used = packbits(Reader(strip), laid.size(index))
-        elif laid.compression == GROUP4:
-            used = group4(_blocks(strip)) or strip.size
-        else:
-            used = _unpacked(strip, laid, index)
+            packed = packbits(Reader(strip), laid.size(index))
+            self.hidden |= packed != (Span(0, strip.size),)
+            return packed
+        used = group4(_blocks(strip)) or strip.size if laid.compression == GROUP4 else _unpacked(strip, laid, index)
         self.hidden |= used < strip.size
         return (Span(0, used),)
 
