@@ -5,7 +5,7 @@ from math import gcd
 from cloak.errors import ResidueError
 from cloak.image.buffers import Buffer
 from cloak.image.clean_profile import is_clean
-from cloak.image.scan.tiff_pixels import check_strips, check_tables, strips
+from cloak.image.scan.tiff_pixels import check_strips, strips
 from cloak.image.structure import Cursor, Directory, StructureError, tiff_directory, tiff_order
 
 _SHORT, _LONG, _RATIONAL, _UNDEFINED = 3, 4, 5, 7
@@ -94,10 +94,8 @@ def _check_values(directory: Directory) -> None:
     tags = {entry.tag: entry for entry in directory.entries}
     if _PROFILE in tags and not is_clean(tags[_PROFILE].value):
         raise ResidueError("TIFF: a colour profile that is not ours")
-    if _TABLES in tags:
-        if directory.integers(_COMPRESSION) != (_JPEG,):
-            raise ResidueError("TIFF: JPEG tables for pixels that are none")
-        check_tables(bytes(tags[_TABLES].value))
+    if _TABLES in tags and directory.integers(_COMPRESSION) != (_JPEG,):
+        raise ResidueError("TIFF: JPEG tables for pixels that are none")
     if (_COLOURS in tags) != (directory.integers(_PHOTOMETRIC) == (_PALETTE,)):
         raise ResidueError("TIFF: a palette that nothing uses, or none where one is needed")
     if directory.integers(_SUBFILE) not in {(), (0,), (_MASK,)}:

@@ -15,7 +15,7 @@ from cloak.image.strip import tiff_values
 from cloak.image.strip.base import Keep, Piece, Plan, Source, merged
 from cloak.image.strip.fax import GROUP4
 from cloak.image.strip.finder import behind
-from cloak.image.strip.tiff_jpeg import jpeg_tables
+from cloak.image.strip.tiff_jpeg import Tables
 from cloak.image.strip.tiff_names import names
 from cloak.image.strip.tiff_place import ACROSS, DOWN, LEFT, TOP, UNIT, place, shape
 from cloak.image.strip.tiff_read import Directory, damaged, directories, pointed_at
@@ -168,13 +168,15 @@ def _page(directory: Directory, file: _File) -> Page:
         if len(colours) != 3 << (bits := directory.integer(_BITS, 1)):
             raise damaged(f"a palette of {len(colours)} numbers for {bits} bits")
         page.values[_COLOURS] = file.pack(_SHORT, *colours)
+    tables = None
     if laid.compression == JPEG and _TABLES in directory.entries:
-        tables = jpeg_tables(directory.raw(_TABLES, _LARGEST))
-        page.values[_TABLES] = _UNDEFINED, len(tables), tables
+        tables = Tables(directory.raw(_TABLES, _LARGEST))
     _orientation(directory, page, file)
     _resolution(directory, page, file)
     _profile(directory, page, file)
-    _strips(directory, laid, page, file)
+    _strips(directory, replace(laid, tables=tables), page, file)
+    if tables and (content := tables.written()):
+        page.values[_TABLES] = _UNDEFINED, len(content), content
     gone = (
         set(directory.entries)
         - set(page.values)

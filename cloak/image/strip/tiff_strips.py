@@ -13,6 +13,7 @@ from cloak.image.strip.base import ANEW, DAMAGED, Keep, Piece, Source, Span
 from cloak.image.strip.fax import CODED, GROUP4, Recoder, group4
 from cloak.image.strip.lzw import Codes
 from cloak.image.strip.reader import Reader
+from cloak.image.strip.tiff_jpeg import Tables, headers
 from cloak.image.strip.tiff_read import Directory, damaged
 from cloak.image.strip.tiff_unpack import MIRRORED, Deflate, Xz, packbits
 
@@ -49,6 +50,7 @@ class Layout:
         block: pixels across and down that share their colour, and how many samples they have.
         mirrored: the first bit of a byte is its lowest, also where it belongs to a code.
         options: more about how a fax coded them.
+        tables: what all JPEG strips share, where there are such tables; it is told of each strip.
         anew: they are decoded, and coded anew by deflate, because the code does not say where they end.
     """
 
@@ -63,6 +65,7 @@ class Layout:
     block: tuple[int, int, int] = (1, 1, 0)
     mirrored: bool = False
     options: int = 0
+    tables: Tables | None = None
     anew: bool = False
 
     @property
@@ -70,10 +73,14 @@ class Layout:
         """Tiles or strips in all."""
         return self.across * self.down * self.planes
 
+    def lines(self, index: int) -> int:
+        """Rows of a tile, or those of a strip up to the end of the picture."""
+        count = self.across * self.down
+        return self.last_rows if index % count == count - 1 else self.rows
+
     def size(self, index: int, *, full: bool = False) -> int:
         """Bytes of pixels in a tile or strip; in the last strip those up to the end of the picture, or `full`."""
-        plane, place = divmod(index, self.across * self.down)
-        rows = self.last_rows if place == self.across * self.down - 1 and not full else self.rows
+        plane, rows = index // (self.across * self.down), self.rows if full else self.lines(index)
         wide, high, samples = self.block
         if samples:
             return -(-self.width // wide) * -(-rows // high) * samples * self.bits[0] // 8
@@ -209,7 +216,7 @@ class Trimmer:
         if laid.compression == LZW:
             return self._lzw(strip, index, laid.size(index))
         if laid.compression in _FILES:
-            return self._file(strip, laid.compression)
+            return self._file(strip, laid, index)
         if laid.compression == PACKBITS:
             packed = packbits(Reader(strip), laid.size(index))
             self.hidden |= packed != (Span(0, strip.size),)
@@ -236,10 +243,16 @@ class Trimmer:
             return (Span(0, size),)
         return Span(0, end.whole), end.tail
 
-    def _file(self, strip: Source, compression: int) -> tuple[Piece, ...]:
-        planned = _FILES[compression](strip, Keep(orientation=False, profile=False))
+    def _file(self, strip: Source, laid: Layout, index: int) -> tuple[Piece, ...]:
+        planned = _FILES[laid.compression](strip, Keep(orientation=False, profile=False))
         if planned.notes:
             raise damaged(f"a strip: {'; '.join(planned.notes)}")
+        if laid.compression in {JPEG, JPEG_OLD}:
+            found = headers(strip)
+            if found.width > laid.width or found.height > laid.lines(index):
+                raise damaged(f"strip {index} holds {found.width} x {found.height} pixels, more than belong to it")
+            if laid.tables:
+                laid.tables.use(found)
         self.removed.update(planned.removed)
         return planned.pieces
 
