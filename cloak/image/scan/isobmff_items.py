@@ -155,6 +155,9 @@ def _check_reach(items: dict[int, _Item], primary: int) -> None:
     shown = {number for number, item in items.items() if not (item.hidden or item.alpha_of or number in parts_)}
     reached = _closure(items, {primary} | shown)
     alphas = {number for number, item in items.items() if reached.intersection(item.alpha_of)}
+    covered = [number for item in items.values() for number in set(item.alpha_of) & reached]
+    if len(set(covered)) < len(covered):
+        raise residue("two alpha planes of one picture")
     reached |= _closure(items, alphas)
     if reached != set(items):
         raise residue("items that are not part of the photo")

@@ -39,8 +39,17 @@ def check_tracks(data: memoryview, movie: Box) -> set[Span]:
     table.expect(bytes(24) + (count + 1).to_bytes(4, "big"))
     table.end()
     spans: set[Span] = set()
+    covered: list[int] = []
+    on = set()
     for number, track in enumerate(found[1:], 1):
         spans |= _track(data, track, number, count)
+        links = [box for part in boxes(track.body) if part.kind == b"tref" for box in boxes(part.body)]
+        alpha = [bytes(link.body) for link in links if link.kind == b"auxl"]
+        covered += [int.from_bytes(body[at : at + 4], "big") for body in alpha for at in range(0, len(body), 4)]
+        if not alpha:
+            on.add(next(boxes(track.body)).body[3] & 1)
+    if len(set(covered)) < len(covered) or len(on) > 1:
+        raise residue("two alpha planes of one track, or a track that is switched off")
     return spans
 
 
@@ -66,7 +75,11 @@ def _track(data: memoryview, box: Box, number: int, count: int) -> set[Span]:
             linked += kind.encode()
     if "edts" in found:
         table = Table(parts(found["edts"], "elst")["elst"], versions=(1,), flags=(0, 1))
-        table.take(20 * table.uint(4))
+        table.expect(b"\0\0\0\1")
+        table.take(8)
+        if table.uint(8) >> 63:
+            raise residue("a track that begins before its first frame")
+        table.expect(b"\0\1\0\0")
         table.end()
     return _media(data, found["mdia"], helps=b"auxl" in linked)
 

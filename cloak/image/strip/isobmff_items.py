@@ -60,8 +60,12 @@ def choose(meta: Meta, primary: int) -> list[int]:
         with contextlib.suppress(UnsupportedPhotoError):
             kept |= _reached(meta, number, kept)
     shown = frozenset(kept)  # an alpha plane has none itself
+    seen_through: set[int] = set()
     for (kind, number), targets in meta.links.items():
         if kind == b"auxl" and shown.intersection(targets) and is_alpha(meta, number):
+            if seen_through.intersection(targets):
+                raise unsupported("two alpha planes of one picture, of which programs take different ones")
+            seen_through |= shown.intersection(targets)
             kept |= _reached(meta, number, kept)
     if len(kept) > _MOST:
         raise unsupported(f"a picture of {len(kept)} parts")

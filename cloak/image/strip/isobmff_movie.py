@@ -30,6 +30,8 @@ from cloak.image.strip.isobmff_tracks import CODED, Track, duration, head, matri
 _UNDETERMINED = 0x55C4  # "und", the language of nobody
 _HERE = write_full(b"dref", struct.pack(">I", 1), write_full(b"url ", flags=1))
 _MOST_TRACKS = 32
+_ENABLED = 1  # the flag of a track
+OFF = "image sequence that is switched off"
 _MOST_SEQUENCES = 4  # that are read: pictures and their alpha plane, twice
 _INSIDE = frozenset({b"colr", b"pasp", b"clap", b"irot", b"imir", b"clli", b"mdcv", b"auxi", b"av1C", b"hvcC"})
 
@@ -90,6 +92,9 @@ def read_movie(source: Source, box: Box, report: Report, *, sequence: bool) -> M
         else:
             report.removed.update(auxiliary(name) for name in _types(track))
     report.removed.update(name for other in others for name in in_box(source, other))
+    covered = [number for track in movie.tracks for number in set(track.links.get(b"auxl", ()))]
+    if len(set(covered)) < len(covered):
+        raise unsupported("two alpha planes of one picture, of which programs take different ones")
     if len({track.number for track in movie.tracks}) < len(movie.tracks):
         raise damaged("two tracks of the same number")
     movie.whole = len(movie.tracks) == len(tracks)
@@ -99,14 +104,17 @@ def read_movie(source: Source, box: Box, report: Report, *, sequence: bool) -> M
 def _chosen(tracks: Sequence[Track], report: Report, *, sequence: bool) -> Iterator[Track]:
     """The tracks of pictures, and those that go with them."""
     kind = b"vide" if sequence and not any(track.handler == b"pict" for track in tracks) else b"pict"
-    wanted = {track.number for track in tracks if track.handler == kind and b"thmb" not in track.links}
+    shown = [track for track in tracks if track.handler == kind and b"thmb" not in track.links]
+    on = [track for track in shown if track.flags & _ENABLED] or shown
+    report.removed |= {OFF} if len(on) < len(shown) else set()
+    wanted = {track.number for track in on}
     for track in tracks:
         if track.number in wanted and track.handler == kind:
             track.handler = b"pict"
             yield track
         elif track.handler == b"auxv" and wanted.intersection(track.links.get(b"auxl", ())):
             yield track
-        else:
+        elif track not in shown:
             report.removed.update(_name(track))
 
 
