@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CUT_OFF = "the picture is cut off: its end is missing in the original, too"
 SEVERAL = "several pictures are in it, and all of them stay; many programs show only the first"
 TURNED_BY_TEXT = "EXIF or XMP say another way up, which by the standard does not count: browsers show it as before"
+TURNED_BY_EXIF = "only XMP or text said which way is up, where browsers do not look: EXIF says it now, and they do"
 ANEW = "its pixels were coded as by a fax, and are coded anew without loss: where they end could not be told otherwise"
 DAMAGED = "parts of the picture are damaged, in the original, too"
 """Notes of `Plan`."""

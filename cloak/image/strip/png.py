@@ -19,6 +19,7 @@ from cloak.image.strip.finder import behind
 from cloak.image.strip.png_chunks import SIGNATURE, Chunk, chunks, content, damaged, inflated, made
 from cloak.image.strip.png_colour import FRONT, UNHEEDED, fitting, unheeded
 from cloak.image.strip.png_pixels import Copier, Header
+from cloak.image.strip.upright import upright
 
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _PROFILE_NAME = b"ICC Profile\0\0"
@@ -63,22 +64,20 @@ def plan(source: Source, keep: Keep) -> Plan:
     """
     found, head = _read(source)
     profile, names = _profile(found, keep)
-    kept = list(names)
-    turned = orientation.block(orientation.read(found.exif or found.raw_exif, found.xmp))
-    if turned and not keep.orientation:
-        found.removed.add(blocks.ORIENTATION)
-        turned = b""
-    kept += [blocks.ORIENTATION] if turned else []
+    turned = upright(keep, found.exif, found.xmp, found.raw_exif)
+    found.removed |= turned.removed
     front = [SIGNATURE, made(b"IHDR", head)]
     for kind in FRONT:
         if kind == b"iCCP" and profile:
             front.append(made(kind, _PROFILE_NAME + zlib.compress(profile, 9)))
         elif kind != b"iCCP" and kind in found.front:
             front.append(made(kind, found.front[kind]))
-    front += [made(b"eXIf", turned)] if turned else []
+    front += [made(b"eXIf", turned.block)] if turned.block else []
     front += [made(b"acTL", found.animation)] if found.animation else []
     pixels = list(_pixels(source, found))
-    return Plan((b"".join(front), *merged(pixels), made(_LAST, b"")), tuple(found.removed), tuple(kept))
+    return Plan(
+        (b"".join(front), *merged(pixels), made(_LAST, b"")), tuple(found.removed), (*names, *turned.kept), turned.notes
+    )
 
 
 def _read(source: Source) -> tuple[_Found, bytes]:

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cloak.errors import UnreadablePhotoError
-from cloak.image import blocks, orientation, profiles
+from cloak.image import blocks, profiles
 from cloak.image.strip.base import Keep, Piece, Plan, Source, Span
+from cloak.image.strip.upright import upright
 
 _PROFILE_FLAG, _ALPHA_FLAG, _EXIF_FLAG, _XMP_FLAG, _ANIMATION_FLAG = 0x20, 0x10, 0x08, 0x04, 0x02
 _LARGEST = 1 << 24  # bytes of a block that is read as a whole
@@ -71,12 +72,13 @@ def plan(source: Source, keep: Keep) -> Plan:
         profile = tidied.profile or b""
         found.removed.update(tidied.removed)
         kept += tidied.kept
-    exif = orientation.block(orientation.read(found.exif, found.xmp)) if keep.orientation else b""
-    kept += ["orientation"] if exif else []
-    pieces = _assemble(found, profile, exif)
+    turned = upright(keep, found.exif, found.xmp)
+    found.removed |= turned.removed
+    kept += turned.kept
+    pieces = _assemble(found, profile, turned.block)
     size = sum(len(piece) for piece in pieces)
     head = b"RIFF" + struct.pack("<I", 4 + size) + b"WEBP"
-    return Plan((head, *pieces), tuple(sorted(found.removed)), tuple(kept))
+    return Plan((head, *pieces), tuple(sorted(found.removed)), tuple(kept), turned.notes)
 
 
 def _read(source: Source) -> _Found:
