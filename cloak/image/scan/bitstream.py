@@ -5,6 +5,7 @@ AV1 bitstream specification, sections 5.3 and 6.2; AV1 in ISO base media files, 
 """
 
 from cloak.errors import ResidueError
+from cloak.image.scan.hevc_sets import picture_set
 from cloak.image.structure import Cursor
 
 _HEVC_PARAMETERS = frozenset({32, 33, 34})  # VPS, SPS, PPS
@@ -35,23 +36,40 @@ def check_hevc_parameters(config: bytes) -> None:
     cursor.end()
 
 
-def check_hevc_units(content: memoryview, length_size: int) -> None:
+def check_hevc_units(content: memoryview, length_size: int, *, own: bool) -> set[int]:
     """Check the units of an HEVC picture, each preceded by its length in `length_size` bytes.
 
+    Args:
+        content: the picture.
+        length_size: of lengths.
+        own: it may have parameter sets of its own in front.
+
+    Returns:
+        the picture parameter sets that its slices use.
+
     Raises:
-        ResidueError: a unit that is neither slice nor parameter set, or no slice.
+        ResidueError: a unit that is neither slice nor parameter set, or more or less than one picture.
         StructureError: sizes that do not fit.
     """
     cursor = Cursor(content)
-    found = set()
+    used: set[int] = set()
+    pictures = 0
     while cursor.left:
         unit = cursor.take(cursor.uint(length_size))
         kind = _hevc_kind(unit)
-        if kind not in _HEVC_PARAMETERS | _HEVC_PICTURES and (kind not in _HEVC_ENDS or len(unit) > 2):
+        if kind in _HEVC_PICTURES:
+            used.add(picture_set(bytes(unit[:16])))
+            pictures += unit[2] >> 7
+            if pictures != 1:
+                raise ResidueError("HEIC: several pictures in the data of one, or one without its beginning")
+        elif kind in _HEVC_PARAMETERS:
+            if pictures or not own:
+                raise ResidueError("HEIC: parameters behind a picture, or in one that may not have its own")
+        elif kind not in _HEVC_ENDS or len(unit) > 2:
             raise ResidueError(f"HEIC: a unit of kind {kind} in the coded picture (39 and 40 are messages)")
-        found.add(kind)
-    if not found & _HEVC_PICTURES:
+    if not pictures:
         raise ResidueError("HEIC: a picture without a slice")
+    return used
 
 
 def _hevc_kind(unit: memoryview) -> int:

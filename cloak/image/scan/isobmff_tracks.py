@@ -4,6 +4,7 @@ Source: ISO/IEC 14496-12:2022, sections 8.2 to 8.8; ISO/IEC 23008-12:2022, secti
 """
 
 from cloak.image.bmff import Box, boxes
+from cloak.image.scan.hevc_sets import check_used
 from cloak.image.scan.isobmff_boxes import Span, Table, ordered, parts, residue
 from cloak.image.scan.isobmff_items import check_units
 from cloak.image.scan.isobmff_properties import check, check_crop
@@ -128,6 +129,7 @@ def _samples(data: memoryview, box: Box) -> set[Span]:
     if runs.uint(4) != len(chunks):
         raise residue("frames in more pieces than needed")
     checked: set[tuple[int, int, int]] = set()
+    used: list[set[int]] = [set() for _ in entries]
     first = 0
     for number, chunk in enumerate(chunks, 1):
         named, count, entry = runs.uint(4), runs.uint(4), runs.uint(4)
@@ -139,14 +141,21 @@ def _samples(data: memoryview, box: Box) -> set[Span]:
             if start + size > len(data):
                 raise StructureError(f"a frame ends at byte {start + size} of {len(data)}")
             if (start, start + size, entry) not in checked:  # a frame may be shown again
-                check_units(kind, data[start : start + size], parameters)
+                used[entry - 1] |= check_units(kind, data[start : start + size], parameters)
                 checked.add((start, start + size, entry))
             start += size
         first += count
     runs.end()
+    _check_parameters(entries, used)
     if first != len(sizes):
         raise residue(f"{len(sizes)} frames announced, {first} there")
     return {(start, end) for start, end, _ in checked}
+
+
+def _check_parameters(entries: list[tuple[bytes, bytes]], used: list[set[int]]) -> None:
+    for (kind, parameters), needed in zip(entries, used, strict=True):
+        if kind == b"hvc1":
+            check_used(parameters, needed)
 
 
 def _sizes(box: Box) -> list[int]:

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cloak.image.strip import isobmff_hevc
 from cloak.image.strip.base import Memory, Piece, Span
 from cloak.image.strip.isobmff_boxes import Content, Fields, Report, damaged, joined, unsupported
 
@@ -18,7 +19,6 @@ MESSAGES = "messages of the encoder inside the picture"
 _MOST_UNITS = 200_000  # of one file: frames of almost an hour, and their alpha planes
 _PARAMETERS = frozenset({32, 33, 34})  # VPS, SPS, PPS
 _SLICES = frozenset({*range(10), *range(16, 22)})
-_PICTURE = _SLICES | _PARAMETERS
 _ENDS = frozenset({36, 37})  # of a sequence, of the stream: two bytes that decoders of moving pictures heed
 _UNITS = frozenset({1, 2, 3, 4, 6})  # AV1: sequence header, temporal delimiter, frame header, tile group, frame
 _DELIMITER, _TILES = 2, 8
@@ -26,9 +26,15 @@ _DELIMITER, _TILES = 2, 8
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """The part of a coded picture that is picture: positions of first byte and after the last, in order."""
+    """The part of a coded picture that is picture.
+
+    Attributes:
+        ranges: positions of first byte and after the last, in order.
+        parameters: numbers of the picture parameter sets that it uses (HEVC).
+    """
 
     ranges: tuple[tuple[int, int], ...]
+    parameters: frozenset[int] = frozenset()
 
     def pieces(self, content: Content) -> tuple[Piece, ...]:
         """Where in the file it lies, in as few parts as possible."""
@@ -63,33 +69,47 @@ class Units:
             if not kinds & {3, 6}:
                 raise damaged("a picture without a frame")
             return cleaned
-        return self._hevc(content, (parameters[21] & 3) + 1)
+        inside = None if kind == b"hev1" else isobmff_hevc.units(parameters)
+        return self._hevc(content, (parameters[21] & 3) + 1, inside)
 
-    def _hevc(self, content: Content, length_size: int) -> Cleaned:
+    def _hevc(self, content: Content, length_size: int, known: frozenset[bytes] | None) -> Cleaned:
         """Find the slices and parameter sets in a picture whose units are each preceded by their length.
 
-        Units of further layers (a second eye, an alpha layer that needs a decoder of its own) are left out.
+        Units of further layers (a second eye, an alpha layer that needs a decoder of its own) are left out, and
+        parameter sets behind the slices, or that are `known` (None where a picture may have its own).
         """
         kept: list[tuple[int, int]] = []
+        used: set[int] = set()
         position = pictures = 0
         while position < content.size:
-            head = content.read(position, length_size + 2)
+            head = content.read(position, length_size + isobmff_hevc.HEAD)
             length, unit = int.from_bytes(head[:length_size], "big"), head[length_size:]
             end = position + length_size + length
             if len(head) < length_size or length == 1 or end > content.size:
                 raise damaged(f"a unit of {length} bytes at byte {position} of a picture of {content.size}")
             self._count()
+            unit = unit[:length]
             kind = unit[0] >> 1 & 63 if length else -1
             base = bool(length) and _is_base(unit)
-            if base and ((kind in _PICTURE and length > 2) or (kind in _ENDS and length == 2)):
+            if base and kind in _SLICES and length > 2:
+                if isobmff_hevc.begins(unit) == bool(pictures):
+                    raise unsupported("several pictures in the data of one, or one without its beginning")
+                used.add(isobmff_hevc.parameters_of(unit))
+                pictures += 1
                 kept.append((position, end))
-                pictures += kind in _SLICES
+            elif base and kind in _PARAMETERS and length > 2 and not pictures:
+                if known is None:
+                    kept.append((position, end))
+                elif content.read(position + length_size, length) not in known:
+                    raise unsupported("a picture with parameters of its own, where the standard has none")
+            elif base and kind in _ENDS and length == 2:
+                kept.append((position, end))
             else:
                 self._report.removed.add(MESSAGES)
             position = end
         if not pictures:
             raise damaged("a picture without a slice")
-        return Cleaned(_merged(kept))
+        return Cleaned(_merged(kept), frozenset(used))
 
     def _av1(self, content: Content, allowed: frozenset[int]) -> tuple[Cleaned, set[int]]:
         kept: list[tuple[int, int]] = []

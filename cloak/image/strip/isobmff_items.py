@@ -13,12 +13,12 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from cloak.errors import UnsupportedPhotoError
-from cloak.image.strip import isobmff_canvas
+from cloak.image.strip import isobmff_canvas, isobmff_hevc
 from cloak.image.strip.base import Piece, Source
 from cloak.image.strip.isobmff_bits import Cleaned, Units
 from cloak.image.strip.isobmff_boxes import Content, Fields, damaged, unsupported
 from cloak.image.strip.isobmff_meta import Meta, spans
-from cloak.image.strip.isobmff_properties import ALPHA, Properties, Property
+from cloak.image.strip.isobmff_properties import ALPHA, PARAMETERS, Properties, Property
 
 CODED = {b"hvc1": b"hvcC", b"av01": b"av1C"}
 """Coded pictures, and the property that their decoder needs."""
@@ -134,6 +134,10 @@ def pictures(source: Source, meta: Meta, kept: list[int], properties: Properties
                 raise damaged(f"{len(parameters)} properties {CODED[item.kind]!r} for item {number}")
             cleaned = units.picture(item.kind, content, parameters[0])
             written = [(kind, _measured(kind, body, cleaned), essential) for kind, body, essential in written]
+            if item.kind == b"hvc1":
+                exact = isobmff_hevc.used(parameters[0], cleaned.parameters)
+                properties.report.removed |= {PARAMETERS} if len(exact) < len(parameters[0]) else set()
+                written = [(kind, exact if kind == b"hvcC" else body, essential) for kind, body, essential in written]
             yield Picture(item.kind, item.hidden, cleaned.pieces(content), b"", written)
         else:
             if content.size > _LARGEST_RECIPE:

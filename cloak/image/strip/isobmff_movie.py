@@ -23,8 +23,9 @@ from cloak.image.strip.isobmff_boxes import (
     write_full,
 )
 from cloak.image.strip.isobmff_canvas import check_track
+from cloak.image.strip.isobmff_hevc import used
 from cloak.image.strip.isobmff_names import SOUND, in_box
-from cloak.image.strip.isobmff_properties import ALPHA, Properties, auxiliary
+from cloak.image.strip.isobmff_properties import ALPHA, PARAMETERS, Properties, auxiliary
 from cloak.image.strip.isobmff_tracks import CODED, Track, duration, head, matrix, read_track, times
 
 _UNDETERMINED = 0x55C4  # "und", the language of nobody
@@ -166,7 +167,7 @@ def frames(source: Source, track: Track, properties: Properties, units: Units) -
         UnsupportedPhotoError: a frame that cannot be rewritten.
     """
     check_track(track, properties.report)
-    entries, parameters = [], []
+    boxes_, parameters = [], []
     for entry in track.entries:
         owned = [(kind, body, False) for kind, body in entry.properties if kind != b"ccst"]
         size = struct.unpack(">HH", entry.size)
@@ -176,14 +177,29 @@ def frames(source: Source, track: Track, properties: Properties, units: Units) -
             raise damaged(f"{len(needed)} boxes {CODED[entry.kind]!r} for frames coded as {entry.kind!r}")
         parameters.append(needed[0])
         written += [(kind, _constraints(body)) for kind, body in entry.properties if kind == b"ccst"][:1]
-        fixed = struct.pack(">6xH16x4sIIIH32x2sh", 1, entry.size, 72 << 16, 72 << 16, 0, 1, entry.depth, -1)
-        entries.append(write_box(entry.kind, fixed, *(write_box(kind, body) for kind, body in written)))
+        boxes_.append(written)
     pieces = []
+    needs: list[set[int]] = [set() for _ in parameters]
     for index, span in track.samples:
         content = Content(source, [span])
         cleaned = units.picture(track.entries[index].kind, content, parameters[index])
+        needs[index] |= cleaned.parameters
         pieces.append((index, cleaned.pieces(content)))
+    entries = []
+    for entry, written, need in zip(track.entries, boxes_, needs, strict=True):
+        fixed = struct.pack(">6xH16x4sIIIH32x2sh", 1, entry.size, 72 << 16, 72 << 16, 0, 1, entry.depth, -1)
+        exact = [(kind, _exact(entry.kind, kind, body, need, properties.report)) for kind, body in written]
+        entries.append(write_box(entry.kind, fixed, *(write_box(kind, body) for kind, body in exact)))
     return Frames(entries, pieces)
+
+
+def _exact(coded: bytes, kind: bytes, body: bytes, needed: set[int], report: Report) -> bytes:
+    """A box of a sample entry, without parameters that no frame uses; where frames have their own, with all."""
+    if (coded, kind) != (b"hvc1", b"hvcC"):
+        return body
+    exact = used(body, needed)
+    report.removed |= {PARAMETERS} if len(exact) < len(body) else set()
+    return exact
 
 
 def _constraints(body: bytes) -> bytes:

@@ -21,6 +21,7 @@ Property = tuple[bytes, bytes, bool]
 """Kind, content, and whether it must be understood."""
 
 TURNS = (b"irot", b"imir")
+PARAMETERS = "parameters that no picture uses"
 REPEATED = "properties that are there twice"
 _SHAPES = frozenset({*TURNS, b"clap"})
 _PARAMETERS = frozenset({b"hvcC", b"av1C"})  # of which there must be one
