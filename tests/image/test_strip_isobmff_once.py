@@ -6,6 +6,7 @@ import pytest
 
 from cloak.errors import ResidueError, UnsupportedPhotoError
 from cloak.image.scan import scan
+from cloak.image.scan.isobmff_items import check_units
 
 from .contract import stripped
 from .dirty import SECRET
@@ -78,6 +79,21 @@ def test_two_alpha_planes_of_one_picture_are_refused(container):
     for alpha in alphas:
         assert stripped(still(base, alpha))[0].count(alpha.data) == 1
     refused(still(base, *alphas), UnsupportedPhotoError, "two alpha planes")
+
+
+def test_a_second_frame_in_a_still_avif_is_refused():
+    base, second = coded("avif"), coded("avif", turn=90)
+    refused(still(like(base, data=base.data + second.data)), UnsupportedPhotoError, "several pictures")
+    whole = stripped(still(base))[0]
+    with pytest.raises(ResidueError, match="2 frames"):
+        check_units(b"av01", memoryview(base.data + second.data), b"", still=True)
+    assert check_units(b"av01", memoryview(whole[whole.index(b"mdat") + 4 :]), b"", still=True) == set()
+
+
+def test_frames_of_a_sequence_may_hold_others_that_help_to_decode_them():
+    items = pictures(2, "avif")
+    items[1] = like(items[1], data=items[1].data + items[0].data)
+    assert items[1].data in stripped(film(items))[0]
 
 
 def sequence(edits=b"", flags=0, start=0, rate=1 << 16, count=1):

@@ -88,24 +88,31 @@ def check_av1_parameters(config: bytes) -> None:
     """
     if len(config) < 4 or config[0] != 0x81 or config[3] >> 5 or (config[3] & 15 and not config[3] & 16):
         raise ResidueError("AVIF: decoder parameters with reserved bits")
-    if not _av1_kinds(memoryview(config)[4:]) <= {1}:
+    if not {kind for kind, _ in _av1_kinds(memoryview(config)[4:])} <= {1}:
         raise ResidueError("AVIF: decoder parameters that hold more than a sequence header")
 
 
-def check_av1_units(content: memoryview) -> None:
+def check_av1_units(content: memoryview, *, still: bool) -> None:
     """Check the units (OBUs) of an AV1 picture.
 
+    Args:
+        content: the picture.
+        still: it is no frame of a sequence, where others may be that help to decode it.
+
     Raises:
-        ResidueError: a unit that is neither picture nor parameters (metadata, padding, unknown), or no picture.
+        ResidueError: a unit that is neither picture nor parameters (metadata, padding, unknown); no picture, or
+            several in one layer of a still one.
         StructureError: sizes that do not fit.
     """
-    if not _av1_kinds(content) & {3, 6}:
-        raise ResidueError("AVIF: a picture without a frame")
+    frames = [layer for kind, layer in _av1_kinds(content) if kind in {3, 6}]
+    if not frames or (still and len(frames) != len(set(frames))):
+        raise ResidueError(f"AVIF: {len(frames)} frames in one picture")
 
 
-def _av1_kinds(content: memoryview) -> set[int]:
+def _av1_kinds(content: memoryview) -> list[tuple[int, int]]:
+    """The kind and the layer of each unit."""
     cursor = Cursor(content)
-    found = set()
+    found = []
     while cursor.left:
         head = cursor.uint(1)
         layer = cursor.uint(1) if head & 4 else 0
@@ -114,7 +121,7 @@ def _av1_kinds(content: memoryview) -> set[int]:
         if kind not in _AV1 or (kind == 2 and size) or head & 0x81 or layer & 7:
             raise ResidueError(f"AVIF: a unit of kind {kind} in the coded picture (5 is metadata, 15 padding)")
         cursor.take(size)
-        found.add(kind)
+        found.append((kind, layer >> 3 & 3))
     return found
 
 

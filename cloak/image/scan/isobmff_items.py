@@ -191,7 +191,7 @@ def _check_content(data: memoryview, items: dict[int, _Item], stored: Box | None
         key = item.stored, start, parameters[0]
         if key not in checked:
             source = stored.body if item.stored and stored else data
-            used = check_units(item.kind, source[start:end], parameters[0])
+            used = check_units(item.kind, source[start:end], parameters[0], still=True)
             if item.kind == b"hvc1":
                 check_used(parameters[0], used)
             checked.add(key)
@@ -235,8 +235,8 @@ def _check_recipe(item: _Item, content: bytes, items: dict[int, _Item]) -> None:
         raise residue(f"a {item.kind.decode()} that hides {hides} of its pictures")
 
 
-def check_units(kind: bytes, content: memoryview, parameters: bytes) -> set[int]:
-    """Check a coded picture.
+def check_units(kind: bytes, content: memoryview, parameters: bytes, *, still: bool = False) -> set[int]:
+    """Check a coded picture, or one of a sequence.
 
     Returns:
         the picture parameter sets that it uses (HEVC).
@@ -246,7 +246,7 @@ def check_units(kind: bytes, content: memoryview, parameters: bytes) -> set[int]
         StructureError: its units cannot be followed.
     """
     if kind == b"av01":
-        bitstream.check_av1_units(content)
+        bitstream.check_av1_units(content, still=still)
         return set()
     return bitstream.check_hevc_units(content, (parameters[21] & 3) + 1, own=kind == b"hev1")
 

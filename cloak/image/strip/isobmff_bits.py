@@ -22,6 +22,7 @@ _SLICES = frozenset({*range(10), *range(16, 22)})
 _ENDS = frozenset({36, 37})  # of a sequence, of the stream: two bytes that decoders of moving pictures heed
 _UNITS = frozenset({1, 2, 3, 4, 6})  # AV1: sequence header, temporal delimiter, frame header, tile group, frame
 _DELIMITER, _TILES = 2, 8
+_FRAMES = frozenset({3, 6})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,14 @@ class Units:
         self._report = report
         self._left = _MOST_UNITS
 
-    def picture(self, kind: bytes, content: Content, parameters: bytes) -> Cleaned:
+    def picture(self, kind: bytes, content: Content, parameters: bytes, *, still: bool = False) -> Cleaned:
         """Find what is picture in a coded picture.
 
         Args:
             kind: "av01", or that of an HEVC picture.
             content: the coded picture.
             parameters: content of its `av1C` or `hvcC` box.
+            still: it is no frame of a sequence, which in AV1 may hold others that only help to decode.
 
         Raises:
             UnreadablePhotoError: the units do not add up, or there is no picture in them.
@@ -66,8 +68,11 @@ class Units:
         """
         if kind == b"av01":
             cleaned, kinds = self._av1(content, _UNITS)
-            if not kinds & {3, 6}:
+            frames = [layer for kind, layer in kinds if kind in _FRAMES]
+            if not frames:
                 raise damaged("a picture without a frame")
+            if still and len(set(frames)) < len(frames):
+                raise unsupported("several pictures in the data of one")
             return cleaned
         inside = None if kind == b"hev1" else isobmff_hevc.units(parameters)
         return self._hevc(content, (parameters[21] & 3) + 1, inside)
@@ -111,9 +116,10 @@ class Units:
             raise damaged("a picture without a slice")
         return Cleaned(_merged(kept), frozenset(used))
 
-    def _av1(self, content: Content, allowed: frozenset[int]) -> tuple[Cleaned, set[int]]:
+    def _av1(self, content: Content, allowed: frozenset[int]) -> tuple[Cleaned, list[tuple[int, int]]]:
+        """The units of some kinds; the kind and the layer of each."""
         kept: list[tuple[int, int]] = []
-        kinds: set[int] = set()
+        kinds: list[tuple[int, int]] = []
         position = 0
         while position < content.size:
             kind, inside, end = _unit(content, position)
@@ -122,7 +128,8 @@ class Units:
                 raise unsupported("an AV1 picture made of a list of tiles")
             if kind in allowed and not (kind == _DELIMITER and end > inside):
                 kept.append((position, end))
-                kinds.add(kind)
+                head = content.read(position, 2)
+                kinds.append((kind, head[1] >> 3 & 3 if head[0] & 4 else 0))
             else:
                 self._report.removed.add(MESSAGES)
             position = end

@@ -132,7 +132,7 @@ def pictures(source: Source, meta: Meta, kept: list[int], properties: Properties
             parameters = [body for kind, body, _ in written if kind == CODED[item.kind]]
             if len(parameters) != 1:
                 raise damaged(f"{len(parameters)} properties {CODED[item.kind]!r} for item {number}")
-            cleaned = units.picture(item.kind, content, parameters[0])
+            cleaned = units.picture(item.kind, content, parameters[0], still=True)
             written = [(kind, _measured(kind, body, cleaned), essential) for kind, body, essential in written]
             if item.kind == b"hvc1":
                 exact = isobmff_hevc.used(parameters[0], cleaned.parameters)
