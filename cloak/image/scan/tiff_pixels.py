@@ -10,6 +10,7 @@ from cloak.image.buffers import Buffer, windows
 from cloak.image.scan import jpeg, webp
 from cloak.image.scan.lzw import ends_with
 from cloak.image.scan.tiff_jpeg import check_size, check_tables
+from cloak.image.scan.tiff_padding import check_padding
 from cloak.image.structure import Directory, StructureError
 
 _RAW, _LZW, _JPEG_OLD, _JPEG, _PACKBITS, _XZ = 1, 5, 6, 7, 32773, 34925
@@ -76,6 +77,8 @@ def check_strips(data: Buffer, page: Directory, found: _Strips) -> None:
             raise ResidueError(f"TIFF: the strip at offset {start} does not end where the picture does")
     if compression in {_JPEG, _JPEG_OLD}:
         _check_jpeg(data, page)
+    if compression == _RAW:
+        check_padding(data, page)
 
 
 def _check_jpeg(data: Buffer, page: Directory) -> None:

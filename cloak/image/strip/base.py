@@ -151,6 +151,13 @@ class Masked(Span):
             mask = whole >> 8 * (step - len(data))
             yield (int.from_bytes(data) & mask).to_bytes(len(data))
 
+    def placed(self, source: Source) -> Iterator[tuple[int, bytes]]:
+        """Yield what is copied, a block at a time, each with its offset in the original."""
+        start = self.start
+        for block in self.blocks(source):
+            yield start, block
+            start += len(block)
+
 
 Piece = bytes | Span
 

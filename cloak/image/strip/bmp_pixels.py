@@ -63,7 +63,7 @@ def rows(source: Source, layout: Layout) -> Pixels:
     if bits == 8 * stride and layout.channels == (1 << layout.depth) - 1:
         return Pixels((whole,), end, hidden=False)
     pieces = tuple(_masked(layout, stride, end))
-    hidden = any(block != source.read(start, len(block)) for piece in pieces for start, block in _placed(source, piece))
+    hidden = any(block != source.read(start, len(block)) for piece in pieces for start, block in piece.placed(source))
     return Pixels(pieces if hidden else (whole,), end, hidden=hidden)
 
 
@@ -79,13 +79,6 @@ def _masked(layout: Layout, stride: int, end: int) -> Iterator[Masked]:
         yield Masked(place, place + used, pixel)
         if last:
             yield Masked(place + used, place + stride, last)
-
-
-def _placed(source: Source, piece: Masked) -> Iterator[tuple[int, bytes]]:
-    start = piece.start
-    for block in piece.blocks(source):
-        yield start, block
-        start += len(block)
 
 
 __all__ = ["Layout", "Pixels", "rows"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from cloak.errors import UnsupportedPhotoError
 from cloak.image import blocks, orientation, profiles
 from cloak.image.strip import tiff_values
-from cloak.image.strip.base import Keep, Piece, Plan, Source, merged
+from cloak.image.strip.base import Keep, Masked, Piece, Plan, Source, merged
 from cloak.image.strip.fax import GROUP4
 from cloak.image.strip.finder import behind
 from cloak.image.strip.tiff_jpeg import Tables
@@ -244,7 +244,7 @@ def _strips(directory: Directory, laid: Layout, page: Page, file: _File) -> None
         page.values = {tag: value for tag, value in page.values.items() if tag not in _OF_THE_CODE}
     known: dict[tuple[int, int], tuple[Piece, ...]] = {}
     for index in range(laid.count):
-        key = (offsets[index], sizes[index] or -laid.size(index))
+        key = (offsets[index], 4 * (sizes[index] or -laid.size(index)) + laid.key(index))
         if key[0] == sizes[index] == 0:  # nothing there, for readers that allow it
             page.strips.append(((0, 0), ()))
             continue
@@ -253,5 +253,6 @@ def _strips(directory: Directory, laid: Layout, page: Page, file: _File) -> None
             file.left -= 0 if laid.anew else sum(len(piece) for piece in known[key])
             if file.left < 0:
                 raise damaged("strips that overlap")
-        page.strips.append((key, known[key]))
+        place = key if isinstance(known[key][0], Masked) else (key[0], key[1] & ~3)
+        page.strips.append((place, known[key]))
         file.end = max(file.end, offsets[index] + max(sizes[index], laid.size(index) if laid.compression == 1 else 0))
