@@ -74,9 +74,10 @@ def test_parameter_sets_that_no_slice_uses_go(arrays):
         check_used(config(*arrays), {0})
 
 
-def test_of_two_sets_with_one_number_the_last_stays():
-    first = CONFIG[23:]
-    body = CONFIG[:22] + bytes([CONFIG[22] + 1]) + struct.pack(">BHH", 0xA2, 1, len(pps(0))) + pps(0) + first
+@pytest.mark.parametrize("above", [0, 3])
+def test_of_two_sets_with_one_number_the_last_stays(above):
+    first, other = CONFIG[23:], pps(0, above)
+    body = CONFIG[:22] + bytes([CONFIG[22] + 1]) + struct.pack(">BHH", 0xA2, 1, len(other)) + other + first
     assert stripped(build([picture(body)]))[0] == CLEAN
     with pytest.raises(ResidueError):
         check_used(body, {0})
@@ -97,6 +98,14 @@ def test_a_picture_without_its_parameters_is_refused():
         used(CONFIG, {7})
     with pytest.raises(ResidueError):
         check_used(CONFIG, {0, 7})
+    for orphan in (
+        config((34, pps(1, 5))),
+        config((34, pps(1, 5)), (33, unit(33, f"{3:04b}0001" + "01" * 48 + golomb(5)))),
+    ):
+        with pytest.raises(UnreadablePhotoError, match="parameters are not there"):
+            used(orphan, {1})
+        with pytest.raises(ResidueError):
+            check_used(orphan, {1})
 
 
 def lengthened(unit_):

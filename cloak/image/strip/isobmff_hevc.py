@@ -65,17 +65,19 @@ def used(body: bytes, pictures: Set[int]) -> bytes:
     Raises:
         UnreadablePhotoError: there are none for them.
     """
-    sets = {(kind, *_numbers(kind, unit)): unit for kind, unit in _units(body)}
-    pps = {name for name in sets if name[0] == PPS and name[1] in pictures}
-    sps = {name for name in sets if name[0] == SPS and name[1] in {above for _, _, above in pps}}
-    vps = {name for name in sets if name[0] == VPS and name[1] in {above for _, _, above in sps}}
-    if len({number for _, number, _ in pps}) < len(pictures):
-        raise damaged("a picture whose parameters are not there")
-    arrays = []
-    for kind, names in ((VPS, vps), (SPS, sps), (PPS, pps)):
-        units = [unit for name, unit in sets.items() if name in names]
-        listed = b"".join(struct.pack(">H", len(unit)) + unit for unit in units)
-        arrays.append(struct.pack(">BH", 0x80 | kind, len(units)) + listed)
+    sets: dict[tuple[int, int], tuple[int, bytes]] = {}
+    for kind, unit in _units(body):
+        number, above = _numbers(kind, unit)
+        sets[kind, number] = above, unit
+    arrays: list[bytes] = []
+    wanted = set(pictures)
+    for kind in (PPS, SPS, VPS):
+        if any((kind, number) not in sets for number in wanted):
+            raise damaged("a picture whose parameters are not there")
+        found = [sets[kind, number] for number in sorted(wanted)]
+        listed = b"".join(struct.pack(">H", len(unit)) + unit for _, unit in found)
+        arrays.insert(0, struct.pack(">BH", 0x80 | kind, len(found)) + listed)
+        wanted = {above for above, _ in found}
     return body[:22] + bytes([len(arrays)]) + b"".join(arrays)
 
 
