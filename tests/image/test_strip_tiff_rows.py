@@ -1,5 +1,7 @@
 """TIFF pages that are not coded: bits behind rows, and of tiles beyond the page's edge, are zero."""
 
+import zlib
+
 import pytest
 
 from cloak.errors import ResidueError
@@ -11,6 +13,7 @@ from .dirty import SECRET
 from .tiff_files import LONG, RGB, SHORT, TILED, TILES, page, tiff, values
 
 HIDDEN = SECRET * 7000
+MIRRORED = bytes(int(f"{each:08b}"[::-1], 2) for each in range(256))
 
 
 def grey(width, height, bits=8, **changes):
@@ -58,6 +61,24 @@ def test_tiles_of_the_same_bytes_that_show_different_parts_are_told_apart():
     written = stripped(tiff((shared, [tile]), tail=bytes(3 * len(tile))))[0]
     assert frames(written) == frames(apart)
     assert written == stripped(apart)[0]
+
+
+@pytest.mark.parametrize("code", [8, 32946])
+@pytest.mark.parametrize("order", [1, 2])
+def test_rows_behind_the_last_one_of_a_deflated_page_go(code, order):
+    def packed(content):
+        data = zlib.compress(content)
+        return data.translate(MIRRORED) if order == 2 else data
+
+    tags = page(t259=values(SHORT, code), t278=values(SHORT, 16), t266=values(SHORT, order))
+    first, rest = RGB[: 16 * 120], RGB[16 * 120 :]
+    data = tiff((tags, [packed(first), packed(rest + (SECRET * 96)[: 8 * 120])]))
+    written, planned = stripped(data)
+    assert written == stripped(tiff((tags, [packed(first), packed(rest)])))[0]
+    assert frames(written) == frames(data)
+    assert planned.removed == (blocks.STRAY,)
+    with pytest.raises(ResidueError, match="end where the picture does"):
+        scan(data)
 
 
 def test_what_is_full_stays_a_part_of_the_original():

@@ -146,7 +146,7 @@ def _fits(data: Buffer, start: int, end: int, compression: int, sizes: tuple[int
         _FILES[compression](data[start:end])
         return True
     if compression in _DEFLATE:
-        return sizes[0] <= _inflated(data, start, end, sizes[1]) <= sizes[1]
+        return _inflated(data, start, end, sizes[0]) == sizes[0]
     if compression == _XZ:
         return sizes[0] <= _unpacked(data, start, end, sizes[1]) <= sizes[1]
     if compression == _LZW:

@@ -3,6 +3,7 @@
 Source: TIFF 6.0, sections 3, 9, 11, 13, 15, 21; Adobe, TIFF Technical Note 2 (JPEG).
 """
 
+import zlib
 from collections.abc import Iterator
 from types import TracebackType
 
@@ -28,7 +29,7 @@ from cloak.image.strip.tiff_layout import (
 )
 from cloak.image.strip.tiff_read import damaged
 from cloak.image.strip.tiff_rows import shown
-from cloak.image.strip.tiff_unpack import MIRRORED, Deflate, Xz, packbits
+from cloak.image.strip.tiff_unpack import MIRRORED, Deflate, Xz, inflated, packbits
 
 _PACKED = frozenset({DEFLATE, DEFLATE_OLD, LZMA})
 _FILES = {JPEG_OLD: jpeg.plan, JPEG: jpeg.plan, WEBP: webp.plan}
@@ -36,6 +37,7 @@ _FILES = {JPEG_OLD: jpeg.plan, JPEG: jpeg.plan, WEBP: webp.plan}
 _NEVER_MIRRORED = frozenset({RAW, JPEG_OLD, JPEG})
 """How pixels are coded where the order of bits says nothing about the code: libtiff reverses the bits of all others."""
 _STEP = 1 << 16
+_MOST_HELD = 1 << 28  # bytes of a strip that is coded anew
 _MOST = 1 << 31  # bytes of pixels that are unpacked
 _FREE, _FACTOR = 1 << 29, 100  # those that any file may hold, and how many more for each of its bytes
 
@@ -132,8 +134,18 @@ class Trimmer:
             packed = packbits(Reader(strip), laid.size(index))
             self.hidden |= packed != (Span(0, strip.size),)
             return packed
-        used = group4(_blocks(strip)) or strip.size if laid.compression == GROUP4 else _unpacked(strip, laid, index)
+        if laid.compression == GROUP4:
+            used, size = group4(_blocks(strip)) or strip.size, 0
+        else:
+            used, size = _unpacked(strip, laid, index)
         self.hidden |= used < strip.size
+        if size > laid.size(index) and laid.compression != LZMA:  # a last strip with rows behind those of the page
+            self.hidden = True
+            if laid.size(index) > _MOST_HELD:
+                raise TooLargeError(
+                    f"TIFF: a last strip of {laid.size(index)} bytes that holds more: save it as PNG first"
+                )
+            return (zlib.compress(inflated(strip.read(0, used), laid.size(index))),)
         return (Span(0, used),)
 
     def _lzw(self, strip: Source, index: int, expected: int) -> tuple[Piece, ...]:
@@ -168,8 +180,8 @@ class Trimmer:
         return planned.pieces
 
 
-def _unpacked(strip: Source, laid: Layout, index: int) -> int:
-    """Bytes of a strip up to the end of its pixels, which are unpacked to find it."""
+def _unpacked(strip: Source, laid: Layout, index: int) -> tuple[int, int]:
+    """Bytes of a strip up to the end of its pixels, which are unpacked to find it, and how many they are then."""
     unpack = Xz() if laid.compression == LZMA else Deflate()
     most, size = laid.size(index, full=True), 0
     for block in _blocks(strip):
@@ -181,7 +193,7 @@ def _unpacked(strip: Source, laid: Layout, index: int) -> int:
             break
     if not unpack.eof or size < laid.size(index):
         raise damaged(f"strip {index} holds {size} of {laid.size(index)} bytes, or has no end")
-    return unpack.used
+    return unpack.used, size
 
 
 class _Window:

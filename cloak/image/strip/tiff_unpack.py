@@ -60,6 +60,11 @@ class Deflate(Unpacker):
             block = self._inflate.unconsumed_tail
 
 
+def inflated(data: bytes, count: int) -> bytes:
+    """The first bytes of what was deflated."""
+    return zlib.decompressobj().decompress(data, count)
+
+
 class Xz(Unpacker):
     """Unpacks what was packed by LZMA."""
 
@@ -98,4 +103,4 @@ def packbits(strip: Reader, expected: int) -> tuple[Piece, ...]:
     return (Span(0, strip.position),)
 
 
-__all__ = ["MIRRORED", "Deflate", "Xz", "packbits"]
+__all__ = ["MIRRORED", "Deflate", "Xz", "inflated", "packbits"]
