@@ -6,7 +6,7 @@ Source: ICC.1:2022, sections 7 (header), 9 (tags) and 10 (types).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cloak.image.icc import DISPLAY_P3, RIGHTS, text
 from cloak.image.structure import Cursor, StructureError
@@ -16,16 +16,28 @@ _KINDS = frozenset({b"mntr", b"scnr", b"prtr", b"spac"})
 _SPACES = frozenset({b"RGB ", b"GRAY", b"CMYK", b"Lab "})
 _D50 = bytes.fromhex("0000f6d6 00010000 0000d32d")
 _CURVES = frozenset({b"curv", b"para"})
-_LUTS = {b"A": frozenset({b"mft1", b"mft2", b"mAB "}), b"B": frozenset({b"mft1", b"mft2", b"mBA "})}
+_TABLES = frozenset({b"mft1", b"mft2", b"mAB "})
 _TYPES = {
     b"wtpt": frozenset({b"XYZ "}),
     b"chad": frozenset({b"sf32"}),
     b"cicp": frozenset({b"cicp"}),
     **dict.fromkeys((b"rXYZ", b"gXYZ", b"bXYZ"), frozenset({b"XYZ "})),
     **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC", b"kTRC"), _CURVES),
-    **dict.fromkeys((b"A2B0", b"A2B1", b"A2B2"), _LUTS[b"A"]),
-    **dict.fromkeys((b"B2A0", b"B2A1", b"B2A2"), _LUTS[b"B"]),
+    **dict.fromkeys((b"A2B0", b"A2B1", b"A2B2"), _TABLES),
+    b"B2A0": frozenset({b"mft1", b"mft2", b"mBA "}),
 }
+"""What a tag may hold; in the order of tags."""
+
+_OF_ALL = frozenset({b"wtpt", b"chad", b"A2B0", b"A2B1", b"A2B2"})
+_OF_RGB = frozenset({b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC"})
+_TAGS = {
+    b"RGB ": _OF_ALL | _OF_RGB | {b"cicp"},
+    b"GRAY": _OF_ALL | {b"kTRC"},
+    b"CMYK": _OF_ALL | {b"B2A0"},  # from which viewers learn how dark the darkest ink is
+    b"Lab ": _OF_ALL,
+}
+_IDENTITY = b"\0\1\0\0".join([b"", bytes(12), bytes(12), b""])
+_MOST_NUMBERS = 4096
 _LENGTHS = {b"XYZ ": 12, b"sf32": 36, b"cicp": 4}
 _PARAMETERS = {0: 4, 1: 12, 2: 16, 3: 20, 4: 28}
 
@@ -53,7 +65,7 @@ def _tags(profile: bytes) -> bool:
     cursor.take(128)
     entries = [(bytes(cursor.take(4)), cursor.uint(4), cursor.uint(4)) for _ in range(cursor.uint(4))]
     names = [name for name, _, _ in entries]
-    if names[:2] != [b"desc", b"cprt"] or len(set(names)) != len(names) or not set(names[2:]) <= set(_TYPES):
+    if names != [b"desc", b"cprt", *(name for name in _TYPES if name in names)] or not _are_used(profile, names[2:]):
         return False
     for offset, size in sorted({(offset, size) for _, offset, size in entries}):  # tags may share a value
         if offset != cursor.position:
@@ -63,6 +75,13 @@ def _tags(profile: bytes) -> bool:
             return False
     cursor.end()
     return all(_is_known(profile, name, profile[offset : offset + size]) for name, offset, size in entries)
+
+
+def _are_used(profile: bytes, names: Sequence[bytes]) -> bool:
+    """Whether all tags have to do with how a photo in this space is shown."""
+    matrix = _OF_RGB.intersection(names)
+    inks = b"B2A0" not in names or profile[12:16] == b"prtr"
+    return _TAGS[profile[16:20]].issuperset(names) and matrix in {frozenset(), _OF_RGB} and inks
 
 
 def _is_known(profile: bytes, name: bytes, value: bytes) -> bool:
@@ -88,8 +107,9 @@ def _numbers(cursor: Cursor) -> bool:
 def _curve(cursor: Cursor) -> bool:
     kind, reserved = bytes(cursor.take(4)), cursor.uint(4)
     if kind == b"curv":
-        cursor.take(2 * cursor.uint(4))
-        return not reserved
+        count = cursor.uint(4)
+        cursor.take(2 * count)
+        return not reserved and count <= _MOST_NUMBERS
     shape, more = cursor.uint(2), cursor.uint(2)
     if kind != b"para" or shape not in _PARAMETERS:
         return False
@@ -100,11 +120,11 @@ def _curve(cursor: Cursor) -> bool:
 def _plain_lut(cursor: Cursor) -> bool:
     kind, reserved = bytes(cursor.take(4)), cursor.uint(4)
     inputs, outputs, points, padding = (cursor.uint(1) for _ in range(4))
-    cursor.take(36)
+    matrix = bytes(cursor.take(36))
     entries = (cursor.uint(2), cursor.uint(2)) if kind == b"mft2" else (256, 256)
     width = 2 if kind == b"mft2" else 1
     cursor.take(width * (inputs * entries[0] + outputs * points**inputs + outputs * entries[1]))
-    return not reserved | padding
+    return not reserved | padding and max(entries) <= _MOST_NUMBERS and (inputs == 3 or matrix == _IDENTITY)
 
 
 def _curved_lut(cursor: Cursor) -> bool:

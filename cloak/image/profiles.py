@@ -2,7 +2,8 @@
 
 Profiles carry the makes, models and serial numbers of displays, dates, and names. What is sRGB in effect needs no
 profile; what is Display P3 in effect gets ours; of any other, the numbers that colours are computed from are copied
-into a new one whose every other byte is fixed. Colours stay exactly the same, which is checked.
+into a new one whose every other byte is fixed. Colours stay exactly the same, which is checked. Tables for the way
+*to* a device go: nothing that shows a photo reads them.
 
 What remains is the colorimetry itself: a profile that was measured for one device is as unique as that device.
 
@@ -27,8 +28,21 @@ PROFILE = "colour profile"
 _OTHER_SPACES = frozenset(
     {b"XYZ ", b"Luv ", b"YCbr", b"Yxy ", b"HSV ", b"HLS ", b"CMY ", *(b"%XCLR" % number for number in range(2, 16))}
 )
-_LUTS = (b"A2B0", b"A2B1", b"A2B2", b"B2A0", b"B2A1", b"B2A2")
-_ORDER = (b"wtpt", b"chad", b"cicp", b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC", b"kTRC", *_LUTS)
+_MATRIX = (b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC")
+_SHOWN = {
+    b"RGB ": (b"wtpt", b"chad", b"cicp", *_MATRIX),
+    b"GRAY": (b"wtpt", b"chad", b"kTRC"),
+    b"CMYK": (b"wtpt", b"chad"),
+    b"Lab ": (b"wtpt", b"chad"),
+}
+"""The tags beside tables that say how a photo in each space is shown, in the order in which they are written."""
+
+_TABLES = (b"A2B0", b"A2B1", b"A2B2")
+_BLACK = b"B2A0"
+"""The table for the way back: all that it says of how a photo is shown is where the black of an ink lies."""
+
+_IDENTITY = b"".join(struct.pack(">i", 65536 * (index in {0, 4, 8})) for index in range(9))
+_LONGEST = 4096  # entries of a curve, by the standard
 _PARAMETERS = (1, 3, 4, 5, 7)  # numbers that a parametric curve of each type has
 _MOST_TAGS = 100  # as littleCMS
 
@@ -69,8 +83,11 @@ def tidy(profile: bytes) -> Tidied:
         return Tidied(profile=None, removed=(PROFILE,))
     if space is ColourSpace.DISPLAY_P3:
         return _kept(profile, DISPLAY_P3)
+    inks = profile[16:20] == b"CMYK" and profile[12:16] == b"prtr"
     try:
         rebuilt = _rebuild(profile)
+        if inks and not are_alike(profile, rebuilt):
+            rebuilt = _rebuild(profile, (_BLACK,))
     except ProfileError as error:
         raise _unsupported(str(error)) from None
     if not are_alike(profile, rebuilt):
@@ -98,15 +115,18 @@ def _unsupported(reason: str) -> UnsupportedPhotoError:
     )
 
 
-def _rebuild(profile: bytes) -> bytes:
+def _rebuild(profile: bytes, more: tuple[bytes, ...] = ()) -> bytes:
+    """A new profile of the numbers that say how a photo is shown, and of `more` tags."""
     version = 0x0210 if profile[8] < 4 else 0x0430
     space = profile[16:20]
     found = _table(profile)
     name = f"{space.decode('ascii').strip()} profile"
     rights = text(RIGHTS) if version >= 0x0400 else b"text\0\0\0\0" + RIGHTS.encode() + b"\0"
     tags = {b"desc": text(name, version=version), b"cprt": rights}
-    for kind in _ORDER:
-        if kind in found:
+    order = [kind for kind in (*_SHOWN[space], *_TABLES, *more) if kind in found]
+    whole = all(kind in found for kind in _MATRIX)
+    for kind in order:
+        if whole or kind not in _MATRIX:
             tags[kind] = _element(found[kind])
     intent = int.from_bytes(profile[64:68], "big")
     rebuilt = assemble(
@@ -162,13 +182,13 @@ def _curves(data: bytes, start: int, count: int) -> Iterator[bytes]:
     """The curves that lie one behind the other, each at a multiple of four bytes."""
     for _ in range(count):
         kind, number = struct.unpack(">4s4xI", _taken(data, start, 12))
-        if kind == b"curv":
+        if kind == b"curv" and number <= _LONGEST:
             size = 2 * number
         elif kind == b"para" and number >> 16 < len(_PARAMETERS):
             number &= 0xFFFF0000
             size = 4 * _PARAMETERS[number >> 16]
         else:
-            raise ProfileError(f"a curve of type {kind.decode('latin-1')}")
+            raise ProfileError(f"a curve of type {kind.decode('latin-1')} that is not in the standard")
         yield kind + struct.pack(">4xI", number) + _taken(data, start + 12, size)
         start += 12 + size + -size % 4
 
@@ -181,9 +201,12 @@ def _table_lut(value: bytes) -> bytes:
     if wide:
         entered, left = struct.unpack(">HH", _taken(value, 48, 4))
         start = 52
+    if max(entered, left) > _LONGEST:
+        raise ProfileError(f"a table with curves of {max(entered, left)} numbers")
     count = entered * inputs + points**inputs * outputs + left * outputs
     head = value[:4] + bytes(4) + bytes((inputs, outputs, points, 0))
-    return head + _taken(value, 12, start - 12) + _taken(value, start, count * (2 if wide else 1))
+    matrix = _taken(value, 12, 36) if inputs == 3 else _IDENTITY  # which nobody heeds for other inputs
+    return head + matrix + _taken(value, 48, start - 48) + _taken(value, start, count * (2 if wide else 1))
 
 
 def _curve_lut(value: bytes) -> bytes:

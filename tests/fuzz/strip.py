@@ -41,7 +41,7 @@ _MAGIC = {
 STRICT = bool(os.environ.get("STRICT"))
 """Whether it is a finding that the second reader refuses what the first wrote."""
 
-_MODULES = {"heic": ("isobmff", "isobmff_tracks"), "avif": ("isobmff", "isobmff_tracks")}
+_MODULES = {"bmp": ("bmp", "bmp_runs"), "heic": ("isobmff", "isobmff_tracks"), "avif": ("isobmff", "isobmff_tracks")}
 _GROWTH = 4096
 """Bytes by which a file may grow: a header with a canonical profile in place of a short one."""
 

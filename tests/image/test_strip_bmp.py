@@ -15,55 +15,9 @@ from cloak.image.scan import scan
 from cloak.image.strip.base import Keep, Memory
 from cloak.image.strip.bmp import plan
 
+from .bmp_files import HEIGHT, RGB, WIDTH, bitmap, rows
 from .contract import Case, Contract, stripped, stripped_or_refused
 from .dirty import SECRET, scene
-
-WIDTH, HEIGHT = 37, 23
-_RGB = struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)
-
-
-def bitmap(
-    size=40, *, depth=24, compression=0, height=HEIGHT, resolution=(0, 0), colours=0, masks=b"", colour=b"", last=b"",
-    palette=None, gap=b"", pixels=None, tail=b"", padding=0,
-):  # fmt: skip
-    """A bitmap, built from its fields."""
-    if palette is None:
-        count = (colours or 1 << depth) if depth <= 8 else 0
-        palette = b"".join(bytes([n * 7 % 256, n, 255 - n, 0][: 3 if size == 12 else 4]) for n in range(count))
-    if pixels is None:
-        pixels = rows(depth, padding)
-    if size == 12:
-        head = struct.pack("<IHHHH", 12, WIDTH, height, 1, depth)
-    elif size == 16:
-        head = struct.pack("<IiiHH", 16, WIDTH, height, 1, depth)
-    else:
-        head = struct.pack("<IiiHHII", size, WIDTH, height, 1, depth, compression, len(pixels))
-        head += struct.pack("<iiII", *resolution, colours, 0) + masks + colour + last
-        head += bytes(max(0, size - len(head)))
-    start = 14 + len(head) + len(palette) + len(gap)
-    body = head + palette + gap + pixels + tail
-    return struct.pack("<2sIII", b"BM", 14 + len(body), 0, start) + body
-
-
-def rows(depth, padding=0):
-    """Rows of pixels; the bits behind each are zero, or all set."""
-    bits = WIDTH * depth
-    stride = (bits + 31) // 32 * 4
-    found = []
-    for n in range(HEIGHT):
-        row = int.from_bytes(bytes((x * 5 + n * 3) % 256 for x in range(stride)), "big") >> 8 * stride - bits
-        found.append((row << 8 * stride - bits | ((1 << 8 * stride - bits) - 1) * padding).to_bytes(stride, "big"))
-    return b"".join(found)
-
-
-def runs(*extra, end=b"\0\1"):
-    """Coded rows, with more codes behind the first one."""
-    line = bytes([30, 5, 0, 7, 1, 2, 3, 4, 5, 6, 7, 0])
-    return line + b"".join(extra) + b"\0\0" + (line + b"\0\0") * (HEIGHT - 2) + line + end
-
-
-def coded(pixels):
-    return bitmap(depth=8, compression=1, pixels=pixels)
 
 
 def pillow(mode, **options):
@@ -90,6 +44,14 @@ def linked():
     return v5(b"KNIL", b"C:\\Users\\" + SECRET + b"\\screen.icm\0")
 
 
+def fields(depth, *masks, **options):
+    """A bitmap that names the bits of its channels."""
+    return bitmap(depth=depth, compression=3, masks=struct.pack(f"<{len(masks)}I", *masks), **options)
+
+
+CALIBRATED = struct.pack("<12I", *(n << 26 for n in (10, 5, 1, 5, 10, 2, 2, 1, 12)), *[36044] * 3)
+
+
 class TestBmp(Contract):
     CASES = (
         Case("trailer", pillow("RGB") + SECRET, [blocks.TRAILER]),
@@ -101,10 +63,15 @@ class TestBmp(Contract):
         Case("one colour's fourth byte", bitmap(depth=4, palette=b"\1\2\3S" * 16), [blocks.STRAY], (b"S\1\2\3S",)),
         Case("OS/2 1", bitmap(12, depth=4, gap=SECRET), [blocks.STRAY]),
         Case("OS/2 2", bitmap(64, depth=8, masks=SECRET), [blocks.SETTINGS]),
-        Case("version 2", bitmap(52, depth=32, compression=3, masks=_RGB, tail=SECRET), [blocks.TRAILER]),
+        Case("version 2", bitmap(52, depth=32, compression=3, masks=RGB, tail=SECRET), [blocks.TRAILER]),
         Case("version 3", bitmap(56, depth=32, masks=SECRET), [blocks.STRAY]),
         Case("version 4", v4(tail=SECRET), [blocks.TRAILER]),
-        Case("calibrated", v4(bytes(4), bytes(range(48)), tail=SECRET), [blocks.TRAILER]),
+        Case("calibrated", v4(bytes(4), CALIBRATED, tail=SECRET), [blocks.TRAILER]),
+        Case("numbers of no colours", v4(bytes(4), (SECRET * 5)[:48]), [blocks.PROFILE]),
+        Case("fourth byte", bitmap(depth=32), [blocks.STRAY], ()),
+        Case("first of 16 bits", bitmap(depth=16), [blocks.STRAY], ()),
+        Case("bits of no channel", fields(32, 0x3FF00000, 0xFFC00, 0x3FF), [blocks.STRAY], (), len),
+        Case("masks beyond a pixel", fields(16, 0xF800 | 0x53 << 24, 0x7E0, 0x1F), [blocks.STRAY], (b"\0\x53",), len),
         Case("numbers that nobody heeds", v4(numbers=SECRET.ljust(48)), [blocks.PROFILE]),
         Case("unknown colour space", v4(SECRET[:4]), [blocks.PROFILE], (SECRET[:4],)),
         Case("version 5", v5(tail=SECRET), [blocks.TRAILER]),
@@ -113,19 +80,13 @@ class TestBmp(Contract):
         Case("linked profile", linked(), [blocks.PROFILE]),
         Case("profile beyond the end", v5(b"DEBM", last=struct.pack("<4I", 0, 1 << 30, 99, 7)), [blocks.PROFILE], ()),
         Case("fields", bitmap(depth=16, compression=3, masks=struct.pack("<III", 0xF800, 0x7E0, 0x1F), gap=SECRET)),
-        Case("runs", bitmap(depth=8, compression=1, pixels=runs(), tail=SECRET), [blocks.TRAILER]),
-        Case("runs of 4 bits", bitmap(depth=4, compression=2, pixels=runs(), tail=SECRET), [blocks.TRAILER]),
-        Case("padding of a run", coded(runs()[:11] + b"X" + runs()[12:]), [blocks.STRAY], ()),
-        Case("run behind a row", coded(runs(b"\1S\1e")), [blocks.STRAY], (b"\1S", b"\1e")),
-        Case("runs behind the picture", coded(runs(end=b"\0\0\5S\0\1")), [blocks.TRAILER], (b"\5S",)),
-        Case("no code for the end", coded(runs(end=b"")), secrets=()),
         Case("palette that was forgotten", pillow("P")[:10] + struct.pack("<I", 54) + pillow("P")[14:] + SECRET),
         Case("first row on top", bitmap(height=-HEIGHT, gap=SECRET), [blocks.STRAY]),
     )  # fmt: skip
 
 
 def test_a_clean_file_keeps_every_byte():
-    for mode in ("1", "L", "P", "RGB", "RGBA"):
+    for mode in ("1", "L", "P", "RGB"):
         data = pillow(mode)
         neutral = data[:38] + bytes(8) + data[46:]
         assert stripped(data)[0][54:] == data[54:]
@@ -140,6 +101,13 @@ def test_a_profile_is_kept_without_its_name_and_is_where_the_header_says():
     assert stripped(v5(b"DEBM", DISPLAY_P3), Keep(profile=False))[0] == stripped(v5())[0].replace(
         b"\4\0\0\0", b"\4\0\0\0"
     )
+
+
+def test_the_fourth_byte_of_a_pixel_stays_where_it_is_alpha():
+    for data in (fields(32, 0xFF0000, 0xFF00, 0xFF), bitmap(depth=32)):
+        assert not any(stripped(data)[0][-len(rows(32)) :][3::4])
+    alpha = bitmap(56, depth=32, compression=3, masks=RGB + b"\0\0\0\xff")
+    assert stripped(alpha)[0] == alpha
 
 
 def test_the_short_header_of_os2_becomes_one_that_is_read_everywhere():
@@ -161,8 +129,9 @@ def test_a_jpeg_or_png_inside_is_refused(compression):
         bitmap(depth=5, palette=b""),
         bitmap(height=0),
         bitmap(height=1 << 30),
-        coded(runs()[:50]),
         bitmap()[:10] + struct.pack("<I", 20) + bitmap()[14:],
+        fields(32, 0, 0, 0),
+        fields(24, 0xFF0000, 0xFF00, 0x7F),
     ],
 )
 def test_what_is_no_picture_is_refused(data):
@@ -178,7 +147,11 @@ def test_what_is_no_picture_is_refused(data):
         bitmap(padding=1),
         bitmap(resolution=(1, 0)),
         bitmap(depth=1, padding=1),
-        coded(runs(b"\1\1")),
+        bitmap(depth=16),
+        bitmap(depth=32),
+        fields(32, 0xFF0000, 0xFF00, 0xFF),
+        fields(16, 0x100F800, 0x7E0, 0x1F),
+        v4(bytes(4), bytes(range(48))),
         v4(b"zzzz"),
         v5(b"DEBM", b"x" * 200),
         linked(),
@@ -204,14 +177,6 @@ def test_no_header_leaves_anything(depth, size, rest, colours, gap):
         assert stripped(written)[0] == written
 
 
-@settings(max_examples=80, deadline=None)
-@given(codes=st.binary(max_size=60), depth=st.sampled_from([4, 8]))
-def test_no_runs_crash_it(codes, depth):
-    written = stripped_or_refused(bitmap(depth=depth, compression=3 - depth // 4, pixels=codes + runs()), ())
-    if written:
-        assert stripped(written)[0] == written
-
-
 @pytest.mark.parametrize("width", [1, 2999])
 def test_the_padding_of_many_or_long_rows_is_cleaned_without_a_piece_for_each(width):
     stride, count = (width * 3 + 3) // 4 * 4, 300_000 // width
@@ -222,6 +187,15 @@ def test_the_padding_of_many_or_long_rows_is_cleaned_without_a_piece_for_each(wi
     assert written[54:] == (row + bytes(stride - len(row))) * count
     assert planned.removed == (blocks.STRAY,)
     assert len(planned.pieces) < 500
+
+
+@pytest.mark.parametrize("width", [3, 40_001])
+def test_bits_of_no_channel_are_cleared_in_narrow_and_wide_rows(width):
+    stride, count = (width * 2 + 3) // 4 * 4, 160_000 // width
+    head = bitmap(depth=16)[:18] + struct.pack("<ii", width, count) + bitmap(depth=16)[26:54]
+    written, planned = stripped(head + b"\xff" * stride * count)
+    assert written[54:] == (b"\xff\x7f" * width).ljust(stride, b"\0") * count
+    assert not any(isinstance(piece, bytes) for piece in planned.pieces[1:])
 
 
 def test_a_plan_copies_pixels_and_holds_none():

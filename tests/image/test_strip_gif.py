@@ -1,6 +1,7 @@
 """GIF: every frame, its timing and its colours stay; comments, blocks of applications and what hides in codes go."""
 
 import io
+import math
 import struct
 
 import pytest
@@ -97,6 +98,21 @@ PLAIN = animation(3, duration=[40, 700, 90], loop=3, disposal=2)
 PLAIN_TEXT = b"\x21\x01\x0c" + bytes(12) + blocked(SECRET)
 
 
+def assembled(*frames_, palette=(SECRET * 77)[:768], size=(32, 32), background=1):
+    """A GIF with a palette for all its frames."""
+    flags = 0x70 | (0x80 | round(math.log2(len(palette) // 3)) - 1 if palette else 0)
+    start = b"GIF89a" + struct.pack("<HHBBB", *size, flags, background if palette else 0, 0)
+    return start + palette + b"".join(frames_) + b";"
+
+
+def frame(left=0, top=0, *, own=True):
+    """A frame of 32 x 32 pixels, with or without a palette of its own."""
+    data = still(2, width=32, height=32)
+    start, end = codes(data)
+    flags, table = (0x80, b"\0\0\0\xff\xff\xff") if own else (0, b"")
+    return b"\x2c" + struct.pack("<HHHHB", left, top, 32, 32, flags) + table + data[start - 1 : end]
+
+
 class TestGif(Contract):
     CASES = (
         Case("comment", with_blocks(PLAIN, extension(0xFE, SECRET)), [blocks.TEXT]),
@@ -116,6 +132,7 @@ class TestGif(Contract):
         Case("without a trailer", with_blocks(PLAIN, extension(0xFE, SECRET))[:-1], [blocks.TEXT]),
         Case("zeros between blocks", with_blocks(PLAIN, b"\0\0", extension(0xFE, SECRET)), [blocks.TEXT]),
         Case("no code for the end", with_blocks(with_codes(still(), lambda data: data[:-1]), PLAIN_TEXT)),
+        Case("palette that no frame uses", assembled(frame(), frame(4, 4)), ["colours that no picture uses"]),
         Case("transparent", with_blocks(still(transparency=3), extension(0xFE, SECRET)), [blocks.TEXT]),
     )
 
@@ -181,6 +198,45 @@ def test_the_second_reader_finds_what_hides_behind_pixels():
     ):
         with pytest.raises(ResidueError):
             scan(hidden)
+
+
+def test_of_a_palette_that_no_frame_uses_the_background_stays():
+    black = bytes(3)
+    written = stripped(assembled(frame()))[0]
+    assert written == assembled(frame(), palette=(SECRET * 77)[3:6] + black, background=0)
+    assert stripped(assembled(frame(), palette=b"abc" + black, background=9))[0] == assembled(
+        frame(), palette=bytes(6), background=0
+    )
+    used = assembled(frame(), frame(own=False))
+    assert stripped(used)[0] == used
+    for palette in ((SECRET * 77)[:768], b"abcdef"):
+        with pytest.raises(ResidueError, match="palette that no frame uses"):
+            scan(assembled(frame(), palette=palette))
+    with pytest.raises(ResidueError, match="palette that no frame uses"):
+        scan(assembled(frame(), palette=b"abc" + black, background=1))
+
+
+NOTHING = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0x80) + bytes(6) + b"\x02\x02\x44\x01\0"
+
+
+@pytest.mark.parametrize("place", [(32, 0), (0, 32), (1000, 1000)])
+def test_a_frame_that_is_nowhere_on_the_screen_shows_nothing_for_as_long(place):
+    control = b"\x21\xf9\x04\x08\x53\x47\0\0"
+    for before, delay in ((b"", b"\0\0"), (control, b"\x53\x47")):
+        data = assembled(frame(), before, frame(*place), frame(), palette=b"")
+        written, planned = stripped(data)
+        nothing = b"\x21\xf9\x04\x05" + delay + b"\0\0" + NOTHING
+        assert written == assembled(frame(), nothing, frame(), palette=b"")
+        assert planned.removed == ("pictures outside of the screen",)
+        shown = frames(written)
+        assert shown[1][2] == shown[0][2]
+        with pytest.raises(ResidueError, match="nowhere on the screen"):
+            scan(data)
+
+
+def test_a_first_frame_that_is_larger_makes_the_screen_larger():
+    larger = assembled(frame(8, 8), frame(39, 39), palette=b"")
+    assert stripped(larger)[0] == larger
 
 
 @pytest.mark.parametrize("data", [b"GIF89a", PLAIN[:13], PLAIN[: head(PLAIN)] + b";", b"GIF89a" + b"\0" * 400])

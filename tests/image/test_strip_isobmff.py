@@ -224,7 +224,8 @@ def test_alpha_is_the_only_helper_that_stays(kind):
 
 def test_layers_are_measured_again_after_messages_went():
     item = coded("avif")
-    data = item.data + AV1_TEXT + item.data
+    frame = item.data[item.data.index(b"\x32") :]
+    data = item.data + AV1_TEXT + b"\x36\x08" + frame[1:]  # the frame again, as that of a second layer
     sizes = struct.pack(">B3H", 0, len(item.data + AV1_TEXT), 0, 0)
     written, _ = stripped(
         build([like(item, data=data, properties=[*item.properties, (b"a1lx", sizes, False)])], brands=AVIF)

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from cloak.errors import ResidueError
 from cloak.image.icc import DISPLAY_P3, matrix_profile
+from cloak.image.scan import scan
 from cloak.image.strip.base import Keep, Memory, Span
 from cloak.image.strip.png import plan
 from cloak.image.structure import png_chunks
@@ -106,14 +108,48 @@ def test_which_way_is_up_stays_in_a_block_of_its_own(way):
         assert ("orientation" in planned.kept) == (way != 1)
 
 
-def test_numbers_that_colours_depend_on_stay_in_one_order():
-    sizes = {b"cHRM": 32, b"sRGB": 1, b"gAMA": 4, b"cICP": 4, b"mDCV": 24, b"cLLI": 8}
-    extra = [chunk(kind, bytes(size - 1) + b"\1") for kind, size in sizes.items()]
-    extra += [chunk(b"bKGD", b"\0\1\0\2\0\3"), chunk(b"sBIT", b"\5\6\5")]
+SIZES = {b"cHRM": 32, b"sRGB": 1, b"gAMA": 4, b"mDCV": 24, b"cLLI": 8}
+NUMBERS = {kind: chunk(kind, bytes(size - 1) + b"\1") for kind, size in SIZES.items()}
+SDR, PQ, HLG = (chunk(b"cICP", bytes((12, transfer, 0, 1))) for transfer in (13, 16, 18))
+
+
+@pytest.mark.parametrize("colours", [[b"sRGB"], [b"gAMA", b"cHRM"]])
+def test_numbers_that_colours_depend_on_stay_in_one_order(colours):
+    extra = [NUMBERS[kind] for kind in (b"cLLI", b"mDCV", *colours[::-1])]
+    extra += [chunk(b"bKGD", b"\0\1\0\2\0\3"), PQ, chunk(b"sBIT", b"\5\6\5")]
     written, planned = stripped(inserted(PLAIN, *extra))
-    order = [b"cICP", b"mDCV", b"cLLI", b"sRGB", b"gAMA", b"cHRM", b"sBIT", b"bKGD"]
+    order = [b"cICP", b"mDCV", b"cLLI", *colours, b"sBIT", b"bKGD"]
     assert kinds(written) == [b"IHDR", *order, *[b"IDAT"] * kinds(PLAIN).count(b"IDAT"), b"IEND"]
     assert planned.removed == ()
+
+
+@pytest.mark.parametrize(
+    ("kept", "gone"),
+    [
+        ([NUMBERS[b"sRGB"]], [b"gAMA"]),
+        ([NUMBERS[b"sRGB"]], [b"cHRM"]),
+        ([NUMBERS[b"gAMA"]], [b"mDCV"]),
+        ([NUMBERS[b"gAMA"]], [b"cLLI"]),
+        ([SDR, NUMBERS[b"sRGB"]], [b"mDCV", b"cLLI", b"gAMA", b"cHRM"]),
+        ([HLG, NUMBERS[b"mDCV"], NUMBERS[b"sRGB"]], [b"gAMA", b"cHRM"]),
+    ],
+)
+def test_numbers_of_colours_that_have_no_effect_go(kept, gone):
+    clean = inserted(PLAIN, *kept)
+    data = inserted(PLAIN, *kept, *(NUMBERS[kind] for kind in gone))
+    scan(clean)
+    with pytest.raises(ResidueError, match="no effect"):
+        scan(data)
+    written, planned = stripped(data)
+    assert written == stripped(clean)[0] == clean
+    assert planned.removed == ("numbers of colours that have no effect",)
+
+
+def test_primaries_that_no_colour_can_have_go():
+    data = inserted(PLAIN, chunk(b"cHRM", SECRET.ljust(32, b"!")))
+    assert stripped(data)[0] == PLAIN
+    with pytest.raises(ResidueError, match="cHRM"):
+        scan(data)
 
 
 def test_numbers_of_a_wrong_size_or_value_or_that_come_twice_or_late_go():
@@ -141,10 +177,12 @@ def test_a_profile_overrides_the_numbers_and_is_written_without_its_name():
     written, planned = stripped(inserted(PLAIN, gamma, iccp(DISPLAY_P3)))
     assert planned.kept == ("colour profile",)
     assert b"gAMA" not in kinds(written)
-    assert "numbers that the colour profile overrides" in planned.removed
+    assert "numbers of colours that have no effect" in planned.removed
     assert b"gAMA" not in kinds(stripped(inserted(PLAIN, gamma, iccp(profile())))[0])
     broken = chunk(b"iCCP", b"x\0\0" + b"no stream")
     assert b"gAMA" in kinds(stripped(inserted(PLAIN, gamma, broken))[0])
+    with pytest.raises(ResidueError, match="no effect"):
+        scan(inserted(written, gamma, before=b"IDAT"))
 
 
 @pytest.mark.parametrize(

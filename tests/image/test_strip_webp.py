@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cloak.errors import PhotoError, ResidueError
+from cloak.errors import PhotoError, ResidueError, UnreadablePhotoError
 from cloak.image import blocks, profiles
 from cloak.image.icc import DISPLAY_P3
 from cloak.image.orientation import block
 from cloak.image.scan import scan
 from cloak.image.strip.base import Keep, Memory
 from cloak.image.strip.webp import plan
+from cloak.image.structure import StructureError
 
 from .contract import Case, Contract, frames, stripped, stripped_or_refused
 from .dirty import SECRET, dirty_webp, exif, profile, scene, xmp
@@ -80,6 +81,15 @@ def with_private_chunk_in_a_frame():
     return riff(*(chunk(kind, payload) for kind, payload in found))
 
 
+def see_through(plane):
+    """A still picture with an alpha plane of our own."""
+    found = [(kind, plane if kind == b"ALPH" else payload) for kind, payload in parts(still(alpha=True))]
+    return riff(*(chunk(kind, payload) for kind, payload in found))
+
+
+PLANE = bytes(range(45)) * 31
+
+
 def picture(data):
     """The first coded picture, of files that not all decoders take."""
     return next(payload for kind, payload in parts(data) if kind == b"VP8 ")
@@ -104,6 +114,8 @@ class TestWebp(Contract):
         Case("second picture", rebuilt(EXTENDED, [chunk(b"VP8 ", SECRET)]), ["private chunk (VP8 )"], shown=picture),
         Case("in a frame", with_private_chunk_in_a_frame(), ["private chunk (prVt)"]),
         Case("credentials", rebuilt(EXTENDED, [chunk(b"C2PA", SECRET)]), [blocks.CREDENTIALS]),
+        Case("behind an alpha plane", see_through(b"\0" + PLANE + SECRET), [blocks.STRAY]),
+        Case("reserved bits of an alpha plane", see_through(b"\xc0" + PLANE), [blocks.STRAY], (), picture),
         Case("flags without their chunks", rebuilt(EXTENDED, flags=ALL_FLAGS), secrets=(), shown=picture),
         Case("two profiles", rebuilt(EXTENDED, [chunk(b"ICCP", SECRET)] * 2, 0x20, place=1), [profiles.PROFILE]),
         Case("unheeded profile", rebuilt(EXTENDED, [chunk(b"ICCP", DISPLAY_P3 + SECRET)], place=1), [blocks.PROFILE]),
@@ -125,6 +137,21 @@ def test_bytes_of_padding_come_out_as_zeros():
     assert written[-1] == 0
     with pytest.raises(ResidueError, match="padding"):
         scan(riff(chunk(kind, odd, b"\x7f")))
+
+
+@pytest.mark.parametrize("plane", [b"\0" + PLANE + b"\0", b"\x40" + PLANE, b"\x80" + PLANE])
+def test_an_alpha_plane_has_no_bit_that_nobody_reads(plane):
+    assert dict(parts(stripped(see_through(plane))[0]))[b"ALPH"] == b"\0" + PLANE
+    with pytest.raises(ResidueError, match="alpha plane"):
+        scan(see_through(plane))
+
+
+@pytest.mark.parametrize("plane", [b"", b"\0", b"\0" + PLANE[1:], b"\2" + PLANE, b"\3" + PLANE, b"\x20" + PLANE])
+def test_an_alpha_plane_that_is_not_in_the_standard_is_refused(plane):
+    with pytest.raises(UnreadablePhotoError, match="alpha plane"):
+        stripped(see_through(plane))
+    with pytest.raises((ResidueError, StructureError)):
+        scan(see_through(plane))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -5,6 +5,7 @@ AV1 bitstream specification, sections 5.3 and 6.2; AV1 in ISO base media files, 
 """
 
 from cloak.errors import ResidueError
+from cloak.image.scan.hevc_sets import picture_set
 from cloak.image.structure import Cursor
 
 _HEVC_PARAMETERS = frozenset({32, 33, 34})  # VPS, SPS, PPS
@@ -35,23 +36,40 @@ def check_hevc_parameters(config: bytes) -> None:
     cursor.end()
 
 
-def check_hevc_units(content: memoryview, length_size: int) -> None:
+def check_hevc_units(content: memoryview, length_size: int, *, own: bool) -> set[int]:
     """Check the units of an HEVC picture, each preceded by its length in `length_size` bytes.
 
+    Args:
+        content: the picture.
+        length_size: of lengths.
+        own: it may have parameter sets of its own in front.
+
+    Returns:
+        the picture parameter sets that its slices use.
+
     Raises:
-        ResidueError: a unit that is neither slice nor parameter set, or no slice.
+        ResidueError: a unit that is neither slice nor parameter set, or more or less than one picture.
         StructureError: sizes that do not fit.
     """
     cursor = Cursor(content)
-    found = set()
+    used: set[int] = set()
+    pictures = 0
     while cursor.left:
         unit = cursor.take(cursor.uint(length_size))
         kind = _hevc_kind(unit)
-        if kind not in _HEVC_PARAMETERS | _HEVC_PICTURES and (kind not in _HEVC_ENDS or len(unit) > 2):
+        if kind in _HEVC_PICTURES:
+            used.add(picture_set(bytes(unit[:16])))
+            pictures += unit[2] >> 7
+            if pictures != 1:
+                raise ResidueError("HEIC: several pictures in the data of one, or one without its beginning")
+        elif kind in _HEVC_PARAMETERS:
+            if pictures or not own:
+                raise ResidueError("HEIC: parameters behind a picture, or in one that may not have its own")
+        elif kind not in _HEVC_ENDS or len(unit) > 2:
             raise ResidueError(f"HEIC: a unit of kind {kind} in the coded picture (39 and 40 are messages)")
-        found.add(kind)
-    if not found & _HEVC_PICTURES:
+    if not pictures:
         raise ResidueError("HEIC: a picture without a slice")
+    return used
 
 
 def _hevc_kind(unit: memoryview) -> int:
@@ -70,24 +88,31 @@ def check_av1_parameters(config: bytes) -> None:
     """
     if len(config) < 4 or config[0] != 0x81 or config[3] >> 5 or (config[3] & 15 and not config[3] & 16):
         raise ResidueError("AVIF: decoder parameters with reserved bits")
-    if not _av1_kinds(memoryview(config)[4:]) <= {1}:
+    if not {kind for kind, _ in _av1_kinds(memoryview(config)[4:])} <= {1}:
         raise ResidueError("AVIF: decoder parameters that hold more than a sequence header")
 
 
-def check_av1_units(content: memoryview) -> None:
+def check_av1_units(content: memoryview, *, still: bool) -> None:
     """Check the units (OBUs) of an AV1 picture.
 
+    Args:
+        content: the picture.
+        still: it is no frame of a sequence, where others may be that help to decode it.
+
     Raises:
-        ResidueError: a unit that is neither picture nor parameters (metadata, padding, unknown), or no picture.
+        ResidueError: a unit that is neither picture nor parameters (metadata, padding, unknown); no picture, or
+            several in one layer of a still one.
         StructureError: sizes that do not fit.
     """
-    if not _av1_kinds(content) & {3, 6}:
-        raise ResidueError("AVIF: a picture without a frame")
+    frames = [layer for kind, layer in _av1_kinds(content) if kind in {3, 6}]
+    if not frames or (still and len(frames) != len(set(frames))):
+        raise ResidueError(f"AVIF: {len(frames)} frames in one picture")
 
 
-def _av1_kinds(content: memoryview) -> set[int]:
+def _av1_kinds(content: memoryview) -> list[tuple[int, int]]:
+    """The kind and the layer of each unit."""
     cursor = Cursor(content)
-    found = set()
+    found = []
     while cursor.left:
         head = cursor.uint(1)
         layer = cursor.uint(1) if head & 4 else 0
@@ -96,7 +121,7 @@ def _av1_kinds(content: memoryview) -> set[int]:
         if kind not in _AV1 or (kind == 2 and size) or head & 0x81 or layer & 7:
             raise ResidueError(f"AVIF: a unit of kind {kind} in the coded picture (5 is metadata, 15 padding)")
         cursor.take(size)
-        found.add(kind)
+        found.append((kind, layer >> 3 & 3))
     return found
 
 

@@ -21,28 +21,34 @@ def scan(data: Buffer) -> None:
         cursor = Cursor(view, little=True)
         if bytes(cursor.take(6)) not in {b"GIF87a", b"GIF89a"}:
             raise StructureError("no GIF signature")
-        cursor.take(4)  # width and height
-        _table(cursor, unused=0x70)
+        edges = cursor.uint(2), cursor.uint(2)
+        background, shared = _table(cursor, unused=0x70)
         if bytes(view[cursor.position : cursor.position + len(_LOOP)]) == _LOOP:
             cursor.take(len(_LOOP) + 2)
             _zero(cursor, "behind the number of repetitions")
-        frames = 0
+        frames = own = 0
         while (mark := view[cursor.position]) != _TRAILER or not frames:
             if mark == _CONTROL[0]:
                 _control(cursor)
-            _frame(cursor)
-            frames += 1
+            left, top, width, height, has_table = _frame(cursor)
+            edges = edges if frames else (max(edges[0], left + width), max(edges[1], top + height))
+            if left >= edges[0] or top >= edges[1]:
+                raise ResidueError("GIF: a frame that is nowhere on the screen")
+            frames, own = frames + 1, own + has_table
+        if own == frames and shared and (len(shared) > 6 or any(shared[3:]) or background):
+            raise ResidueError("GIF: a palette that no frame uses")
         if cursor.left != 1:
             raise ResidueError(f"GIF: {cursor.left - 1} bytes after the end of the image")
 
 
-def _table(cursor: Cursor, *, unused: int) -> None:
-    """Check the last three bytes of the screen's description, and skip its palette."""
+def _table(cursor: Cursor, *, unused: int) -> tuple[int, bytes]:
+    """Check the last three bytes of the screen's description; return the number of the background, and the palette."""
     flags, background, _aspect = cursor.uint(1), cursor.uint(1), cursor.uint(1)
     if flags & 0x80:
-        cursor.take(3 << (flags & 7) + 1)
-    elif flags & ~unused or background:
+        return background, bytes(cursor.take(3 << (flags & 7) + 1))
+    if flags & ~unused or background:
         raise ResidueError("GIF: a palette that is described but not there")
+    return 0, b""
 
 
 def _zero(cursor: Cursor, where: str) -> None:
@@ -60,12 +66,12 @@ def _control(cursor: Cursor) -> None:
     _zero(cursor, "in the control of a frame")
 
 
-def _frame(cursor: Cursor) -> None:
+def _frame(cursor: Cursor) -> tuple[int, int, int, int, bool]:
+    """Check a frame; return where it is, its width and height, and whether it has a palette of its own."""
     mark = cursor.uint(1)
     if mark != 0x2C:
         raise ResidueError(f"GIF: a block of kind {mark:02x} where a frame should be")
-    cursor.take(4)  # left and top
-    pixels = cursor.uint(2) * cursor.uint(2)
+    left, top, width, height = (cursor.uint(2) for _ in range(4))
     flags = cursor.uint(1)
     if flags & 0x18 or (not flags & 0x80 and flags & 0x27):
         raise ResidueError("GIF: reserved bits in the description of a frame")
@@ -75,5 +81,6 @@ def _frame(cursor: Cursor) -> None:
     blocks = []
     while length := cursor.uint(1):
         blocks.append(cursor.take(length))
-    if not 2 <= bits <= 11 or not ends_with(b"".join(blocks), bits, pixels):
+    if not 2 <= bits <= 11 or not ends_with(b"".join(blocks), bits, width * height):
         raise ResidueError("GIF: the codes of a frame do not end where its pixels do")
+    return left, top, width, height, bool(flags & 0x80)

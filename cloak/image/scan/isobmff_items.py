@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from cloak.image.bmff import Box, boxes
 from cloak.image.scan import bitstream
+from cloak.image.scan.hevc_sets import check_used
 from cloak.image.scan.isobmff_boxes import Span, Table, parts, residue
 from cloak.image.scan.isobmff_canvas import extent, unseen
 from cloak.image.scan.isobmff_properties import ALPHA, check, check_crop
@@ -155,6 +156,9 @@ def _check_reach(items: dict[int, _Item], primary: int) -> None:
     shown = {number for number, item in items.items() if not (item.hidden or item.alpha_of or number in parts_)}
     reached = _closure(items, {primary} | shown)
     alphas = {number for number, item in items.items() if reached.intersection(item.alpha_of)}
+    covered = [number for item in items.values() for number in set(item.alpha_of) & reached]
+    if len(set(covered)) < len(covered):
+        raise residue("two alpha planes of one picture")
     reached |= _closure(items, alphas)
     if reached != set(items):
         raise residue("items that are not part of the photo")
@@ -187,7 +191,9 @@ def _check_content(data: memoryview, items: dict[int, _Item], stored: Box | None
         key = item.stored, start, parameters[0]
         if key not in checked:
             source = stored.body if item.stored and stored else data
-            check_units(item.kind, source[start:end], parameters[0])
+            used = check_units(item.kind, source[start:end], parameters[0], still=True)
+            if item.kind == b"hvc1":
+                check_used(parameters[0], used)
             checked.add(key)
         for layers in item.find(b"a1lx"):
             if sum(int.from_bytes(layers[index : index + 4], "big") for index in (1, 5, 9)) > end - start:
@@ -229,17 +235,20 @@ def _check_recipe(item: _Item, content: bytes, items: dict[int, _Item]) -> None:
         raise residue(f"a {item.kind.decode()} that hides {hides} of its pictures")
 
 
-def check_units(kind: bytes, content: memoryview, parameters: bytes) -> None:
-    """Check a coded picture.
+def check_units(kind: bytes, content: memoryview, parameters: bytes, *, still: bool = False) -> set[int]:
+    """Check a coded picture, or one of a sequence.
+
+    Returns:
+        the picture parameter sets that it uses (HEVC).
 
     Raises:
         ResidueError: a unit in it is neither picture nor parameters.
         StructureError: its units cannot be followed.
     """
     if kind == b"av01":
-        bitstream.check_av1_units(content)
-    else:
-        bitstream.check_hevc_units(content, (parameters[21] & 3) + 1)
+        bitstream.check_av1_units(content, still=still)
+        return set()
+    return bitstream.check_hevc_units(content, (parameters[21] & 3) + 1, own=kind == b"hev1")
 
 
 def check_cover(spans: set[Span], start: int, end: int) -> None:

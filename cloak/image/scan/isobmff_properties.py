@@ -28,16 +28,19 @@ def check(box: Box) -> None:
 
 
 def check_crop(properties: Sequence[Box], size: tuple[int, int] = (0, 0)) -> None:
-    """Check that nothing of a picture is hidden by its crop.
+    """Check that nothing of a picture is hidden by its crop, and that no property comes twice.
 
     Args:
         properties: of the picture, in order.
         size: width and height before the crop; (0, 0) where `ispe` says it.
 
     Raises:
-        ResidueError: more is hidden than what encoders pad by.
+        ResidueError: more is hidden than what encoders pad by, or a property comes twice.
         StructureError: a crop that does not add up.
     """
+    kinds = [(box.kind, bytes(box.body[:4]) == b"nclx") for box in properties]
+    if len(set(kinds)) < len(kinds):
+        raise residue("a picture that has a property twice")
     cut = hidden(properties, size)
     if any(cut):
         raise residue("a crop that hides {} pixels left, {} right, {} at the top, {} at the bottom".format(*cut))

@@ -4,6 +4,7 @@ Source: ISO/IEC 14496-12:2022, sections 8.2 to 8.8; ISO/IEC 23008-12:2022, secti
 """
 
 from cloak.image.bmff import Box, boxes
+from cloak.image.scan.hevc_sets import check_used
 from cloak.image.scan.isobmff_boxes import Span, Table, ordered, parts, residue
 from cloak.image.scan.isobmff_items import check_units
 from cloak.image.scan.isobmff_properties import check, check_crop
@@ -39,8 +40,17 @@ def check_tracks(data: memoryview, movie: Box) -> set[Span]:
     table.expect(bytes(24) + (count + 1).to_bytes(4, "big"))
     table.end()
     spans: set[Span] = set()
+    covered: list[int] = []
+    on = set()
     for number, track in enumerate(found[1:], 1):
         spans |= _track(data, track, number, count)
+        links = [box for part in boxes(track.body) if part.kind == b"tref" for box in boxes(part.body)]
+        alpha = [bytes(link.body) for link in links if link.kind == b"auxl"]
+        covered += [int.from_bytes(body[at : at + 4], "big") for body in alpha for at in range(0, len(body), 4)]
+        if not alpha:
+            on.add(next(boxes(track.body)).body[3] & 1)
+    if len(set(covered)) < len(covered) or len(on) > 1:
+        raise residue("two alpha planes of one track, or a track that is switched off")
     return spans
 
 
@@ -66,7 +76,11 @@ def _track(data: memoryview, box: Box, number: int, count: int) -> set[Span]:
             linked += kind.encode()
     if "edts" in found:
         table = Table(parts(found["edts"], "elst")["elst"], versions=(1,), flags=(0, 1))
-        table.take(20 * table.uint(4))
+        table.expect(b"\0\0\0\1")
+        table.take(8)
+        if table.uint(8) >> 63:
+            raise residue("a track that begins before its first frame")
+        table.expect(b"\0\1\0\0")
         table.end()
     return _media(data, found["mdia"], helps=b"auxl" in linked)
 
@@ -115,6 +129,7 @@ def _samples(data: memoryview, box: Box) -> set[Span]:
     if runs.uint(4) != len(chunks):
         raise residue("frames in more pieces than needed")
     checked: set[tuple[int, int, int]] = set()
+    used: list[set[int]] = [set() for _ in entries]
     first = 0
     for number, chunk in enumerate(chunks, 1):
         named, count, entry = runs.uint(4), runs.uint(4), runs.uint(4)
@@ -126,14 +141,21 @@ def _samples(data: memoryview, box: Box) -> set[Span]:
             if start + size > len(data):
                 raise StructureError(f"a frame ends at byte {start + size} of {len(data)}")
             if (start, start + size, entry) not in checked:  # a frame may be shown again
-                check_units(kind, data[start : start + size], parameters)
+                used[entry - 1] |= check_units(kind, data[start : start + size], parameters)
                 checked.add((start, start + size, entry))
             start += size
         first += count
     runs.end()
+    _check_parameters(entries, used)
     if first != len(sizes):
         raise residue(f"{len(sizes)} frames announced, {first} there")
     return {(start, end) for start, end, _ in checked}
+
+
+def _check_parameters(entries: list[tuple[bytes, bytes]], used: list[set[int]]) -> None:
+    for (kind, parameters), needed in zip(entries, used, strict=True):
+        if kind == b"hvc1":
+            check_used(parameters, needed)
 
 
 def _sizes(box: Box) -> list[int]:

@@ -1,5 +1,6 @@
 """What a PNG or APNG file may consist of."""
 
+import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class _State:
     header: bytes
     kinds: set[bytes] = field(default_factory=set)
     palette: int = 0
+    transfer: int = 0
     announced: int = 0
     frames: int = 0
     sequence: int = 0
@@ -70,6 +72,7 @@ def scan(data: Buffer) -> None:
     if state.stream is None or state.frames != state.announced:
         raise ResidueError(f"PNG: no pixels, or {state.frames} frames of {state.announced}")
     state.stream.close()
+    _check_colours(state)
     if last.end + 4 != len(data):
         raise ResidueError(f"PNG: {len(data) - last.end - 4} bytes after the end of the image")
 
@@ -132,14 +135,24 @@ def _check_front(payload: bytes, chunk: _Chunk, state: _State) -> None:
     else:
         fits = _is_number(kind, payload)
         state.announced = int.from_bytes(payload[:4], "big") if kind == b"acTL" else state.announced
+        state.transfer = payload[1] if kind == b"cICP" else state.transfer
     if not fits:
         raise ResidueError(f"PNG: {chunk.name} chunk at offset {chunk.start - 8} is not as we write it")
+
+
+def _check_colours(state: _State) -> None:
+    """Check that colours are described once, and that what is said of a high dynamic range goes with one."""
+    ways = [kinds for kinds in ({b"iCCP"}, {b"sRGB"}, {b"gAMA", b"cHRM"}) if kinds & state.kinds]
+    if len(ways) > 1 or (state.kinds & {b"mDCV", b"cLLI"} and state.transfer not in {16, 18}):
+        raise ResidueError("PNG: numbers of colours that have no effect")
 
 
 def _is_number(kind: bytes, payload: bytes) -> bool:
     """Whether a chunk of fixed size holds what its name stands for."""
     if kind == b"sRGB":
         return payload[0] < 4
+    if kind == b"cHRM":
+        return all(number <= 100_000 for number in struct.unpack(">8I", payload))
     return kind != b"acTL" or any(payload[:4])
 
 

@@ -5,7 +5,7 @@ from math import gcd
 from cloak.errors import ResidueError
 from cloak.image.buffers import Buffer
 from cloak.image.clean_profile import is_clean
-from cloak.image.scan.tiff_pixels import check_strips, check_tables, strips
+from cloak.image.scan.tiff_pixels import check_strips, strips
 from cloak.image.structure import Cursor, Directory, StructureError, tiff_directory, tiff_order
 
 _SHORT, _LONG, _RATIONAL, _UNDEFINED = 3, 4, 5, 7
@@ -14,11 +14,22 @@ _DENSITY, _PLACE, _TABLES, _PROFILE, _SUBSAMPLING = (282, 283), (286, 287), 347,
 _ARRAYS = frozenset({273, 279, 324, 325})
 _NUMBERS = frozenset(
     {_SUBFILE, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _UNIT}
-    | {256, 257, 266, 277, 278, 284, 292, 293, 317, 322, 323, 332, 334, 531}
+    | {256, 257, 266, 277, 278, 284, 293, 317, 322, 323, 332, 334, 531}
 )
 _PER_SAMPLE = frozenset({_BITS, 338, 339})  # bits, kinds of extra samples, formats
-_FRACTIONS = {282: 1, 283: 1, 286: 1, 287: 1, 318: 2, 319: 6, 529: 3, 532: 6}
+_FRACTIONS = {282: 1, 283: 1, 286: 1, 287: 1, 318: 2, 529: 3, 532: 6}
 _PALETTE, _JPEG, _MASK = 3, 7, 4
+_CODES = {4: {293: {0, 2}}, **{code: {317: {1, 2, 3}} for code in (5, 8, 32946, 34925)}}
+"""Tags that say more of how pixels are coded, by what they are coded with, and what they may say."""
+_NUMBER: set[int] = set()  # any
+_SPACES = {
+    5: {332: {1, 2}, 334: _NUMBER},
+    6: {530: {1, 2, 4}, 531: {1, 2}, 529: _NUMBER, 532: _NUMBER},
+    **{space: {318: _NUMBER} for space in (8, 9)},
+}
+"""Tags that say more of colours, by what the colours are, and what they may say."""
+_OPTIONAL = frozenset({293, 317, 318, 332, 334, 529, 530, 531, 532})
+_ALWAYS = {266: {1, 2}, 284: {1, 2}, 338: {0, 1, 2}, 339: {1, 2, 3, 4, 5, 6}}
 _FARTHEST = 1 << 20  # pixels that a layer may be moved by
 
 
@@ -83,18 +94,43 @@ def _check_values(directory: Directory) -> None:
     tags = {entry.tag: entry for entry in directory.entries}
     if _PROFILE in tags and not is_clean(tags[_PROFILE].value):
         raise ResidueError("TIFF: a colour profile that is not ours")
-    if _TABLES in tags:
-        if directory.integers(_COMPRESSION) != (_JPEG,):
-            raise ResidueError("TIFF: JPEG tables for pixels that are none")
-        check_tables(bytes(tags[_TABLES].value))
+    if _TABLES in tags and directory.integers(_COMPRESSION) != (_JPEG,):
+        raise ResidueError("TIFF: JPEG tables for pixels that are none")
     if (_COLOURS in tags) != (directory.integers(_PHOTOMETRIC) == (_PALETTE,)):
         raise ResidueError("TIFF: a palette that nothing uses, or none where one is needed")
     if directory.integers(_SUBFILE) not in {(), (0,), (_MASK,)}:
         raise ResidueError("TIFF: a thumbnail, or a page with flags that we do not know")
     if directory.integers(_ORIENTATION) not in {(), *((number,) for number in range(1, 9))}:
         raise ResidueError("TIFF: an orientation that is none")
+    _check_meaning(directory)
     if {*_DENSITY, *_PLACE, _UNIT} & set(tags):
         _check_resolution(directory)
+
+
+def _check_meaning(directory: Directory) -> None:
+    """Check that tags about code and colours go with them, and say what there is to say."""
+    code = (directory.integers(_COMPRESSION) or (1,))[0]
+    space = (directory.integers(_PHOTOMETRIC) or (0,))[0]
+    said = {**_CODES.get(code, {}), **_SPACES.get(space, {}), **_ALWAYS}
+    for entry in directory.entries:
+        allowed = said.get(entry.tag)
+        if entry.tag in _OPTIONAL - set(said) or (allowed and not allowed.issuperset(directory.integers(entry.tag))):
+            raise ResidueError(f"TIFF: tag {entry.tag} says what nothing heeds")
+    samples, rows = (directory.integers(277) or (1,))[0], directory.integers(278)
+    if directory.integers(334) > (samples,) or (
+        rows and (directory.find(322) or not 0 < rows[0] <= _height(directory))
+    ):
+        raise ResidueError("TIFF: more inks than samples, or rows of strips where there are none")
+    for tag, unit, most in ((318, 10_000, 10_000), (529, 10_000, 10_000), (532, 1, 65_535)):
+        found = directory.find(tag)
+        cursor = Cursor(found.value if found else memoryview(b""), little=directory.little)
+        while cursor.left:
+            if cursor.uint(4) > most or cursor.uint(4) != unit:
+                raise ResidueError(f"TIFF: tag {tag} holds other fractions than we write")
+
+
+def _height(directory: Directory) -> int:
+    return (directory.integers(257) or (0,))[0]
 
 
 def _check_resolution(directory: Directory) -> None:

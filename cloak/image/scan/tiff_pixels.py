@@ -9,6 +9,8 @@ from cloak.errors import ResidueError
 from cloak.image.buffers import Buffer, windows
 from cloak.image.scan import jpeg, webp
 from cloak.image.scan.lzw import ends_with
+from cloak.image.scan.tiff_jpeg import check_size, check_tables
+from cloak.image.scan.tiff_padding import check_padding
 from cloak.image.structure import Directory, StructureError
 
 _RAW, _LZW, _JPEG_OLD, _JPEG, _PACKBITS, _XZ = 1, 5, 6, 7, 32773, 34925
@@ -18,8 +20,8 @@ _FILES: dict[int, Callable[[Buffer], None]] = {_JPEG_OLD: jpeg.scan, _JPEG: jpeg
 _UNMIRRORED = frozenset({_RAW, _JPEG_OLD, _JPEG})
 """What readers take as it is where a page says that the lowest bit of a byte comes first."""
 _MIRROR = bytes(sum((each >> bit & 1) << (7 - bit) for bit in range(8)) for each in range(256))
-_TABLES = {0xDB: "quantisation", 0xC4: "Huffman", 0xDD: "restart"}
 _STEP = 1 << 20
+_HEADERS = 1 << 16  # bytes that those of a JPEG strip may take
 _MEMORY = 1 << 28
 _MOST = 1 << 31  # bytes of pixels that are unpacked
 
@@ -73,6 +75,28 @@ def check_strips(data: Buffer, page: Directory, found: _Strips) -> None:
             fits = _fits(data, start, end, compression, sizes)
         if not fits:
             raise ResidueError(f"TIFF: the strip at offset {start} does not end where the picture does")
+    if compression in {_JPEG, _JPEG_OLD}:
+        _check_jpeg(data, page)
+    if compression == _RAW:
+        check_padding(data, page)
+
+
+def _check_jpeg(data: Buffer, page: Directory) -> None:
+    """Check the sizes of JPEG strips, and the tables that they share."""
+    tiled = bool(page.find(324))
+    offsets, counts = (page.integers(tag) for tag in ((324, 325) if tiled else (273, 279)))
+    height = _one(page, 257, 0)
+    width, rows = (_one(page, 322, 0), _one(page, 323, 0)) if tiled else (_one(page, 256, 0), _one(page, 278, height))
+    lines = -(-height // rows)
+    room: dict[tuple[int, int], int] = {}
+    for number, place in enumerate(zip(offsets, counts, strict=True)):
+        left = rows if tiled else min(rows, height - number % lines * rows)
+        room[place] = max(left, room.get(place, 0))
+    found = {(start, size): data[start : start + min(size, _HEADERS)] for start, size in room if size}
+    for place, strip in found.items():
+        check_size(strip, width, room[place])
+    if tables := page.find(347):
+        check_tables(bytes(tables.value), list(found.values()))
 
 
 def _sizes(page: Directory, count: int, *, tiled: bool) -> list[tuple[int, int]]:
@@ -122,7 +146,7 @@ def _fits(data: Buffer, start: int, end: int, compression: int, sizes: tuple[int
         _FILES[compression](data[start:end])
         return True
     if compression in _DEFLATE:
-        return sizes[0] <= _inflated(data, start, end, sizes[1]) <= sizes[1]
+        return _inflated(data, start, end, sizes[0]) == sizes[0]
     if compression == _XZ:
         return sizes[0] <= _unpacked(data, start, end, sizes[1]) <= sizes[1]
     if compression == _LZW:
@@ -181,48 +205,13 @@ def _unpacked(data: Buffer, start: int, end: int, most: int) -> int:
 
 
 def _packed(data: Buffer, start: int, end: int, size: int) -> bool:
-    """Whether runs of bytes end with a strip, the last of them with the picture or behind it."""
+    """Whether runs of bytes end with a strip, the last of them with the picture."""
     position = start
     while position < end and size > 0:
         head = data[position]
         position += 2 + head if head < 128 else 1 if head == 128 else 2
         size -= 1 + head if head < 128 else 0 if head == 128 else 257 - head
-    return position == end and size <= 0
+    return position == end and size == 0
 
 
-def check_tables(tables: bytes) -> None:
-    """Check the tables that all JPEG strips of a page share: tables of exact size, and nothing else.
-
-    Raises:
-        ResidueError: anything else is in it.
-    """
-    position = 2
-    while tables[position : position + 2] != b"\xff\xd9":
-        size = int.from_bytes(tables[position + 2 : position + 4], "big")
-        segment = tables[position + 4 : position + 2 + size]
-        if (
-            tables[position : position + 1] != b"\xff"
-            or tables[position + 1] not in _TABLES
-            or len(segment) != size - 2
-        ):
-            raise ResidueError(f"TIFF: JPEG tables with something else in it, {position} bytes from their start")
-        _check_table(tables[position + 1], segment)
-        position += 2 + size
-    if tables[:2] != b"\xff\xd8" or position + 2 != len(tables):
-        raise ResidueError("TIFF: bytes around JPEG tables")
-
-
-def _check_table(marker: int, segment: bytes) -> None:
-    position = 0
-    while position < len(segment):
-        if marker == 0xDD:
-            position += 2
-        elif marker == 0xDB:
-            position += 129 if segment[position] >> 4 else 65
-        else:
-            position += 17 + sum(segment[position + 1 : position + 17])
-    if position != len(segment) or not segment:
-        raise ResidueError(f"TIFF: a {_TABLES[marker]} table that is not of its exact size")
-
-
-__all__ = ["check_strips", "check_tables", "strips"]
+__all__ = ["check_strips", "strips"]

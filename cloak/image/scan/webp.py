@@ -102,9 +102,20 @@ def _size(chunks: Sequence[tuple[bytes, memoryview]]) -> tuple[int, int, bool]:
     tag, start, width, height = cursor.uint(3), bytes(cursor.take(3)), cursor.uint(2), cursor.uint(2)
     if tag % 2 or start != b"\x9d\x01\x2a" or tag >> 5 > cursor.left:
         raise ResidueError("WebP: a picture that is no key frame")
-    if len(kinds) == 2 and (not len(chunks[0][1]) or chunks[0][1][0] >> 6):
+    width, height = width % 0x4000, height % 0x4000
+    if len(kinds) == 2:
+        _alpha(chunks[0][1], width * height)
+    return width, height, len(kinds) == 2
+
+
+def _alpha(plane: memoryview, pixels: int) -> None:
+    """Check that an alpha plane has no bits or bytes that nobody reads, as far as that can be told by its size."""
+    cursor = Cursor(plane, little=True)
+    how = cursor.uint(1)
+    if how & ~0b11101:  # compression and preparation of one bit each, and the filter between them
         raise ResidueError("WebP: an alpha plane with reserved bits")
-    return width % 0x4000, height % 0x4000, len(kinds) == 2
+    if not how % 2 and cursor.left != pixels:
+        raise ResidueError(f"WebP: an alpha plane of {cursor.left} bytes for {pixels} pixels")
 
 
 def _unexpected(chunks: Sequence[tuple[bytes, memoryview]]) -> ResidueError:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CUT_OFF = "the picture is cut off: its end is missing in the original, too"
 SEVERAL = "several pictures are in it, and all of them stay; many programs show only the first"
 TURNED_BY_TEXT = "EXIF or XMP say another way up, which by the standard does not count: browsers show it as before"
+TURNED_BY_EXIF = "only XMP or text said which way is up, where browsers do not look: EXIF says it now, and they do"
 ANEW = "its pixels were coded as by a fax, and are coded anew without loss: where they end could not be told otherwise"
 DAMAGED = "parts of the picture are damaged, in the original, too"
 """Notes of `Plan`."""
@@ -135,6 +136,29 @@ class Span:
         return self.end - self.start
 
 
+@dataclass(frozen=True, slots=True)
+class Masked(Span):
+    """Bytes of the original of which only some bits are copied: those of `mask`, again and again."""
+
+    mask: bytes
+
+    def blocks(self, source: Source) -> Iterator[bytes]:
+        """Yield what is copied, a block at a time."""
+        count = max(1, BLOCK // len(self.mask))
+        whole, step = int.from_bytes(self.mask * count), len(self.mask) * count
+        for start in range(self.start, self.end, step):
+            data = source.read(start, min(step, self.end - start))
+            mask = whole >> 8 * (step - len(data))
+            yield (int.from_bytes(data) & mask).to_bytes(len(data))
+
+    def placed(self, source: Source) -> Iterator[tuple[int, bytes]]:
+        """Yield what is copied, a block at a time, each with its offset in the original."""
+        start = self.start
+        for block in self.blocks(source):
+            yield start, block
+            start += len(block)
+
+
 Piece = bytes | Span
 
 
@@ -144,7 +168,7 @@ def merged(pieces: Iterable[Piece]) -> Iterator[Piece]:
     for piece in pieces:
         if not len(piece):
             continue
-        if isinstance(last, Span) and isinstance(piece, Span) and piece.start == last.end:
+        if type(last) is Span and type(piece) is Span and piece.start == last.end:
             last = Span(last.start, piece.end)
             continue
         if last is not None:
@@ -187,6 +211,9 @@ class Plan:
         for piece in self.pieces:
             if isinstance(piece, bytes):
                 yield piece
+                continue
+            if isinstance(piece, Masked):
+                yield from piece.blocks(source)
                 continue
             for start in range(piece.start, piece.end, BLOCK):
                 yield source.read(start, min(BLOCK, piece.end - start))

@@ -3,13 +3,16 @@
 Source: Microsoft, BITMAPFILEHEADER to BITMAPV5HEADER; OS/2 Presentation Manager, BITMAPINFOHEADER2.
 """
 
+import functools
+import operator
 import struct
 from dataclasses import dataclass, field
 
 from cloak.errors import UnreadablePhotoError, UnsupportedPhotoError
 from cloak.image import blocks, profiles
 from cloak.image.strip.base import Keep, Piece, Plan, Source
-from cloak.image.strip.bmp_pixels import coded, rows
+from cloak.image.strip.bmp_pixels import rows
+from cloak.image.strip.bmp_runs import coded
 
 _FILE_HEADER = 14
 _LONG = 0xFFFFFFFF  # sizes beyond it are written as far as they fit: readers go by the picture's
@@ -26,6 +29,11 @@ _DEPTHS = {
 }
 _CALIBRATED, _SRGB, _WINDOWS, _EMBEDDED, _LINKED = b"\0\0\0\0", b"BGRs", b" niW", b"DEBM", b"KNIL"
 _INTENTS = frozenset({1, 2, 4, 8})
+_IMPLIED = {16: 0x7FFF, 24: 0xFFFFFF, 32: 0xFFFFFF}
+"""Bits of a pixel that are channels where no masks say which."""
+
+_BRIGHTEST, _GAMMAS = 1 << 30, range(1 << 14, 1 << 20)
+"""Numbers of calibrated colours: 1 as a fraction of 30 bits, and gammas of a quarter to 16, of 16 bits."""
 
 
 @dataclass(slots=True)
@@ -64,6 +72,13 @@ class _Header:
     def entry(self) -> int:
         """Bytes of an entry of the palette."""
         return 3 if self.size == _CORE else 4
+
+    @property
+    def channels(self) -> int:
+        """The bits of a pixel that are in a channel."""
+        masks = [int.from_bytes(self.masks[place : place + 4], "little") for place in range(0, len(self.masks), 4)]
+        named = masks if self.compression in {_FIELDS, _ALPHA_FIELDS} else [_IMPLIED.get(self.depth, 0xFF)]
+        return functools.reduce(operator.or_, named)
 
     @property
     def behind(self) -> int:
@@ -128,6 +143,9 @@ def _read_colours(source: Source, data: bytes, header: _Header) -> None:
         masks = data[_INFO : min(56, header.size)]
         header.masks = masks if header.compression in {_FIELDS, _ALPHA_FIELDS} else bytes(len(masks))
         header.removed |= {blocks.STRAY} if masks != header.masks else set()
+    if header.depth == 16 and any(header.masks[2::4] + header.masks[3::4]):
+        header.masks = b"".join(header.masks[place : place + 2] + bytes(2) for place in range(0, len(header.masks), 4))
+        header.removed.add(blocks.STRAY)
     header.colour = data[56:_V4] if header.size >= _V4 else b""
     if header.size == _V5:
         header.intent, place, count, reserved = struct.unpack("<IIII", data[_V4:])
@@ -143,6 +161,10 @@ def _check(header: _Header) -> None:
         )
     if header.depth not in _DEPTHS.get(header.compression, frozenset()):
         raise _damaged(f"{header.depth} bits a pixel with compression {header.compression}")
+    if header.compression in {_FIELDS, _ALPHA_FIELDS} and not any(header.masks[:12]):
+        raise _damaged("masks of its channels that are empty")
+    if header.depth == 24 and header.channels != _IMPLIED[24]:
+        raise _damaged("masks of its channels that leave out bits")
     if header.width <= 0 or not header.height or (header.height < 0 and header.compression in {_RLE8, _RLE4}):
         raise _damaged(f"{header.width} x {header.height} pixels")
 
@@ -170,7 +192,7 @@ def _profile(source: Source, header: _Header, keep: Keep) -> tuple[bytes, tuple[
     """What the colours are, changed in the header; an embedded profile to write, and what that keeps."""
     kind, numbers = header.colour[:4], header.colour[4:]
     start, end = header.profile
-    described = kind == _CALIBRATED and keep.profile
+    described = kind == _CALIBRATED and keep.profile and _is_calibrated(numbers)
     if kind != _EMBEDDED or header.size < _V5:
         header.profile = (0, 0)
         if kind and kind not in {_CALIBRATED, _SRGB, _WINDOWS}:
@@ -190,6 +212,13 @@ def _profile(source: Source, header: _Header, keep: Keep) -> tuple[bytes, tuple[
     header.removed.update(tidied.removed)
     header.colour = (_EMBEDDED if tidied.profile else _SRGB) + bytes(len(numbers))
     return tidied.profile or b"", tidied.kept
+
+
+def _is_calibrated(numbers: bytes) -> bool:
+    """Whether numbers can be those of calibrated colours: three endpoints and gammas, or nothing at all."""
+    *ends, red, green, blue = struct.unpack("<12I", numbers)
+    possible = max(ends) <= _BRIGHTEST and all(any(ends[place : place + 3]) for place in (0, 3, 6))
+    return not any(numbers) or (possible and all(gamma in _GAMMAS for gamma in (red, green, blue)))
 
 
 def _described(header: _Header, pixels: int, profile: bytes) -> bytes:

@@ -20,10 +20,13 @@ _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _CONTROL, _COMMENT, _APPLICATION, _PLAIN_TEXT = 0xF9, 0xFE, 0xFF, 0x01
 _TABLE, _SIZE = 0x80, 0x07
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+_SCREEN = 13  # bytes before the palette
 _RUN = 1 << 15  # bytes of sub-blocks that are taken at once
 _LOOKED_AT = 32  # such runs of an extension, to name what is in it
 _KEPT = 4  # sub-blocks before a run in which the codes that are followed next may begin
 _MOST_BITS = 11  # 8 by the standard; decoders take what fits into codes of 12 bits
+_NOTHING = bytes([_IMAGE]) + struct.pack("<HHHHB", 0, 0, 1, 1, _TABLE) + bytes(6) + b"\x02\x02\x44\x01\0"
+"""A picture of one pixel, of the first of two colours."""
 _MOST_ZEROS = 255  # between blocks, which decoders pass over
 _NAMES = {b"C2PA_GIF": blocks.CREDENTIALS, b"ICCRGBG1": blocks.PROFILE, b"XMP Data": blocks.XMP}
 
@@ -57,10 +60,39 @@ class _Reader(Reader):
 
 
 @dataclass(slots=True)
+class _Screen:
+    """What a file says of all its frames.
+
+    Attributes:
+        signature: which version of the format it is.
+        size: width and height.
+        numbers: flags, the number of the background's colour, and the shape of a pixel.
+        table: the palette.
+        used: whether a frame has its colours from it.
+    """
+
+    signature: bytes
+    size: tuple[int, int]
+    numbers: tuple[int, int, int]
+    table: bytes
+    used: bool = False
+
+    def written(self) -> bytes:
+        """The beginning of the new file: of a palette that no frame uses, the background's colour stays."""
+        (flags, background, aspect), table = self.numbers, self.table
+        if table and not self.used:
+            colour = table[3 * background : 3 * background + 3]
+            flags, background, table = flags & ~_SIZE, 0, colour.ljust(6, b"\0")
+        return self.signature + struct.pack("<HHBBB", *self.size, flags, background, aspect) + table
+
+
+@dataclass(slots=True)
 class _State:
     """What has been read so far.
 
     Attributes:
+        screen: what is said of all frames.
+        edges: width and height that frames are shown in: those of the screen, or of a first frame that is larger.
         loop: the canonical block with the loop count, or nothing.
         control: the graphic control block that awaits its frame.
         frames: pieces of all frames.
@@ -68,6 +100,8 @@ class _State:
         cut: whether a picture has less pixels than it should.
     """
 
+    screen: _Screen
+    edges: tuple[int, int] = (0, 0)
     loop: bytes = b""
     control: bytes = b""
     frames: list[Piece] = field(default_factory=list)
@@ -82,8 +116,7 @@ def plan(source: Source, keep: Keep) -> Plan:  # noqa: ARG001 -- a GIF says no o
         UnreadablePhotoError: truncated, damaged, or without a picture.
     """
     reader = _Reader(source)
-    head = _screen(reader)
-    state = _State()
+    state = _State(_screen(reader))
     zeros = 0
     while reader.position < source.size:  # some writers forget the trailer
         mark = reader.take(1)[0]
@@ -101,18 +134,21 @@ def plan(source: Source, keep: Keep) -> Plan:  # noqa: ARG001 -- a GIF says no o
         raise _damaged("no picture in it")
     if reader.position < source.size:
         state.removed.add(blocks.TRAILER)
+    head = state.screen.written()
+    if len(head) < _SCREEN + len(state.screen.table):
+        state.removed.add("colours that no picture uses")
     pieces = (head + state.loop, *state.frames, bytes([_TRAILER]))
     return Plan(pieces, tuple(state.removed), notes=(CUT_OFF,) if state.cut else ())
 
 
-def _screen(reader: _Reader) -> bytes:
+def _screen(reader: _Reader) -> _Screen:
     signature = reader.take(6)
     if signature not in {b"GIF87a", b"GIF89a"}:
         raise UnreadablePhotoError(f"no GIF signature ({signature.hex(' ')}): copy the file again from its source")
     width, height, flags, background, aspect = struct.unpack("<HHBBB", reader.take(7))
     if not flags & _TABLE:
         flags, background = flags & 0x70, 0
-    return signature + struct.pack("<HHBBB", width, height, flags, background, aspect) + _table(reader, flags)
+    return _Screen(signature, (width, height), (flags, background, aspect), _table(reader, flags))
 
 
 def _table(reader: _Reader, flags: int) -> bytes:
@@ -146,7 +182,13 @@ def _frame(reader: _Reader, state: _State) -> None:
     flags &= 0xE7 if flags & _TABLE else 0x40
     if not width or not height:
         raise _damaged(f"a picture of {width} x {height} pixels at byte {reader.position - 10}")
+    if not state.frames:
+        state.edges = max(state.screen.size[0], left + width), max(state.screen.size[1], top + height)
     table = _table(reader, flags)
+    if left >= state.edges[0] or top >= state.edges[1]:
+        _outside(reader, state)
+        return
+    state.screen.used |= not table
     bits = reader.take(1)
     if not 2 <= bits[0] <= _MOST_BITS:
         raise _damaged(f"codes for pixels of {bits[0]} bits at byte {reader.position - 1}: 2 to 8 are allowed")
@@ -156,6 +198,17 @@ def _frame(reader: _Reader, state: _State) -> None:
     state.cut |= codes.seen < width * height
     state.frames += [state.control + head, *pixels]
     state.removed |= {blocks.TRAILER} if hidden else set()
+    state.control = b""
+
+
+def _outside(reader: _Reader, state: _State) -> None:
+    """In place of a picture that is nowhere on the screen, write one that shows nothing for as long."""
+    reader.take(1)
+    for _ in reader.runs():
+        pass
+    control = bytes([_EXTENSION, _CONTROL, 4, 0b101]) + (state.control[4:6] or bytes(2)) + bytes(2)
+    state.frames.append(control + _NOTHING)
+    state.removed.add("pictures outside of the screen")
     state.control = b""
 
 

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cloak.image.strip import isobmff_hevc
 from cloak.image.strip.base import Memory, Piece, Span
 from cloak.image.strip.isobmff_boxes import Content, Fields, Report, damaged, joined, unsupported
 
@@ -18,17 +19,23 @@ MESSAGES = "messages of the encoder inside the picture"
 _MOST_UNITS = 200_000  # of one file: frames of almost an hour, and their alpha planes
 _PARAMETERS = frozenset({32, 33, 34})  # VPS, SPS, PPS
 _SLICES = frozenset({*range(10), *range(16, 22)})
-_PICTURE = _SLICES | _PARAMETERS
 _ENDS = frozenset({36, 37})  # of a sequence, of the stream: two bytes that decoders of moving pictures heed
 _UNITS = frozenset({1, 2, 3, 4, 6})  # AV1: sequence header, temporal delimiter, frame header, tile group, frame
 _DELIMITER, _TILES = 2, 8
+_FRAMES = frozenset({3, 6})
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """The part of a coded picture that is picture: positions of first byte and after the last, in order."""
+    """The part of a coded picture that is picture.
+
+    Attributes:
+        ranges: positions of first byte and after the last, in order.
+        parameters: numbers of the picture parameter sets that it uses (HEVC).
+    """
 
     ranges: tuple[tuple[int, int], ...]
+    parameters: frozenset[int] = frozenset()
 
     def pieces(self, content: Content) -> tuple[Piece, ...]:
         """Where in the file it lies, in as few parts as possible."""
@@ -46,13 +53,14 @@ class Units:
         self._report = report
         self._left = _MOST_UNITS
 
-    def picture(self, kind: bytes, content: Content, parameters: bytes) -> Cleaned:
+    def picture(self, kind: bytes, content: Content, parameters: bytes, *, still: bool = False) -> Cleaned:
         """Find what is picture in a coded picture.
 
         Args:
             kind: "av01", or that of an HEVC picture.
             content: the coded picture.
             parameters: content of its `av1C` or `hvcC` box.
+            still: it is no frame of a sequence, which in AV1 may hold others that only help to decode.
 
         Raises:
             UnreadablePhotoError: the units do not add up, or there is no picture in them.
@@ -60,40 +68,58 @@ class Units:
         """
         if kind == b"av01":
             cleaned, kinds = self._av1(content, _UNITS)
-            if not kinds & {3, 6}:
+            frames = [layer for kind, layer in kinds if kind in _FRAMES]
+            if not frames:
                 raise damaged("a picture without a frame")
+            if still and len(set(frames)) < len(frames):
+                raise unsupported("several pictures in the data of one")
             return cleaned
-        return self._hevc(content, (parameters[21] & 3) + 1)
+        inside = None if kind == b"hev1" else isobmff_hevc.units(parameters)
+        return self._hevc(content, (parameters[21] & 3) + 1, inside)
 
-    def _hevc(self, content: Content, length_size: int) -> Cleaned:
+    def _hevc(self, content: Content, length_size: int, known: frozenset[bytes] | None) -> Cleaned:
         """Find the slices and parameter sets in a picture whose units are each preceded by their length.
 
-        Units of further layers (a second eye, an alpha layer that needs a decoder of its own) are left out.
+        Units of further layers (a second eye, an alpha layer that needs a decoder of its own) are left out, and
+        parameter sets behind the slices, or that are `known` (None where a picture may have its own).
         """
         kept: list[tuple[int, int]] = []
+        used: set[int] = set()
         position = pictures = 0
         while position < content.size:
-            head = content.read(position, length_size + 2)
+            head = content.read(position, length_size + isobmff_hevc.HEAD)
             length, unit = int.from_bytes(head[:length_size], "big"), head[length_size:]
             end = position + length_size + length
             if len(head) < length_size or length == 1 or end > content.size:
                 raise damaged(f"a unit of {length} bytes at byte {position} of a picture of {content.size}")
             self._count()
+            unit = unit[:length]
             kind = unit[0] >> 1 & 63 if length else -1
             base = bool(length) and _is_base(unit)
-            if base and ((kind in _PICTURE and length > 2) or (kind in _ENDS and length == 2)):
+            if base and kind in _SLICES and length > 2:
+                if isobmff_hevc.begins(unit) == bool(pictures):
+                    raise unsupported("several pictures in the data of one, or one without its beginning")
+                used.add(isobmff_hevc.parameters_of(unit))
+                pictures += 1
                 kept.append((position, end))
-                pictures += kind in _SLICES
+            elif base and kind in _PARAMETERS and length > 2 and not pictures:
+                if known is None:
+                    kept.append((position, end))
+                elif content.read(position + length_size, length) not in known:
+                    raise unsupported("a picture with parameters of its own, where the standard has none")
+            elif base and kind in _ENDS and length == 2:
+                kept.append((position, end))
             else:
                 self._report.removed.add(MESSAGES)
             position = end
         if not pictures:
             raise damaged("a picture without a slice")
-        return Cleaned(_merged(kept))
+        return Cleaned(_merged(kept), frozenset(used))
 
-    def _av1(self, content: Content, allowed: frozenset[int]) -> tuple[Cleaned, set[int]]:
+    def _av1(self, content: Content, allowed: frozenset[int]) -> tuple[Cleaned, list[tuple[int, int]]]:
+        """The units of some kinds; the kind and the layer of each."""
         kept: list[tuple[int, int]] = []
-        kinds: set[int] = set()
+        kinds: list[tuple[int, int]] = []
         position = 0
         while position < content.size:
             kind, inside, end = _unit(content, position)
@@ -102,7 +128,8 @@ class Units:
                 raise unsupported("an AV1 picture made of a list of tiles")
             if kind in allowed and not (kind == _DELIMITER and end > inside):
                 kept.append((position, end))
-                kinds.add(kind)
+                head = content.read(position, 2)
+                kinds.append((kind, head[1] >> 3 & 3 if head[0] & 4 else 0))
             else:
                 self._report.removed.add(MESSAGES)
             position = end

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from cloak.errors import UnsupportedPhotoError
-from cloak.image.strip import isobmff_canvas
+from cloak.image.strip import isobmff_canvas, isobmff_hevc
 from cloak.image.strip.base import Piece, Source
 from cloak.image.strip.isobmff_bits import Cleaned, Units
 from cloak.image.strip.isobmff_boxes import Content, Fields, damaged, unsupported
 from cloak.image.strip.isobmff_meta import Meta, spans
-from cloak.image.strip.isobmff_properties import ALPHA, Properties, Property
+from cloak.image.strip.isobmff_properties import ALPHA, PARAMETERS, Properties, Property
 
 CODED = {b"hvc1": b"hvcC", b"av01": b"av1C"}
 """Coded pictures, and the property that their decoder needs."""
@@ -60,8 +60,12 @@ def choose(meta: Meta, primary: int) -> list[int]:
         with contextlib.suppress(UnsupportedPhotoError):
             kept |= _reached(meta, number, kept)
     shown = frozenset(kept)  # an alpha plane has none itself
+    seen_through: set[int] = set()
     for (kind, number), targets in meta.links.items():
         if kind == b"auxl" and shown.intersection(targets) and is_alpha(meta, number):
+            if seen_through.intersection(targets):
+                raise unsupported("two alpha planes of one picture, of which programs take different ones")
+            seen_through |= shown.intersection(targets)
             kept |= _reached(meta, number, kept)
     if len(kept) > _MOST:
         raise unsupported(f"a picture of {len(kept)} parts")
@@ -128,8 +132,12 @@ def pictures(source: Source, meta: Meta, kept: list[int], properties: Properties
             parameters = [body for kind, body, _ in written if kind == CODED[item.kind]]
             if len(parameters) != 1:
                 raise damaged(f"{len(parameters)} properties {CODED[item.kind]!r} for item {number}")
-            cleaned = units.picture(item.kind, content, parameters[0])
+            cleaned = units.picture(item.kind, content, parameters[0], still=True)
             written = [(kind, _measured(kind, body, cleaned), essential) for kind, body, essential in written]
+            if item.kind == b"hvc1":
+                exact = isobmff_hevc.used(parameters[0], cleaned.parameters)
+                properties.report.removed |= {PARAMETERS} if len(exact) < len(parameters[0]) else set()
+                written = [(kind, exact if kind == b"hvcC" else body, essential) for kind, body, essential in written]
             yield Picture(item.kind, item.hidden, cleaned.pieces(content), b"", written)
         else:
             if content.size > _LARGEST_RECIPE:

@@ -23,13 +23,16 @@ from cloak.image.strip.isobmff_boxes import (
     write_full,
 )
 from cloak.image.strip.isobmff_canvas import check_track
+from cloak.image.strip.isobmff_hevc import used
 from cloak.image.strip.isobmff_names import SOUND, in_box
-from cloak.image.strip.isobmff_properties import ALPHA, Properties, auxiliary
+from cloak.image.strip.isobmff_properties import ALPHA, PARAMETERS, Properties, auxiliary
 from cloak.image.strip.isobmff_tracks import CODED, Track, duration, head, matrix, read_track, times
 
 _UNDETERMINED = 0x55C4  # "und", the language of nobody
 _HERE = write_full(b"dref", struct.pack(">I", 1), write_full(b"url ", flags=1))
 _MOST_TRACKS = 32
+_ENABLED = 1  # the flag of a track
+OFF = "image sequence that is switched off"
 _MOST_SEQUENCES = 4  # that are read: pictures and their alpha plane, twice
 _INSIDE = frozenset({b"colr", b"pasp", b"clap", b"irot", b"imir", b"clli", b"mdcv", b"auxi", b"av1C", b"hvcC"})
 
@@ -90,6 +93,9 @@ def read_movie(source: Source, box: Box, report: Report, *, sequence: bool) -> M
         else:
             report.removed.update(auxiliary(name) for name in _types(track))
     report.removed.update(name for other in others for name in in_box(source, other))
+    covered = [number for track in movie.tracks for number in set(track.links.get(b"auxl", ()))]
+    if len(set(covered)) < len(covered):
+        raise unsupported("two alpha planes of one picture, of which programs take different ones")
     if len({track.number for track in movie.tracks}) < len(movie.tracks):
         raise damaged("two tracks of the same number")
     movie.whole = len(movie.tracks) == len(tracks)
@@ -99,14 +105,17 @@ def read_movie(source: Source, box: Box, report: Report, *, sequence: bool) -> M
 def _chosen(tracks: Sequence[Track], report: Report, *, sequence: bool) -> Iterator[Track]:
     """The tracks of pictures, and those that go with them."""
     kind = b"vide" if sequence and not any(track.handler == b"pict" for track in tracks) else b"pict"
-    wanted = {track.number for track in tracks if track.handler == kind and b"thmb" not in track.links}
+    shown = [track for track in tracks if track.handler == kind and b"thmb" not in track.links]
+    on = [track for track in shown if track.flags & _ENABLED] or shown
+    report.removed |= {OFF} if len(on) < len(shown) else set()
+    wanted = {track.number for track in on}
     for track in tracks:
         if track.number in wanted and track.handler == kind:
             track.handler = b"pict"
             yield track
         elif track.handler == b"auxv" and wanted.intersection(track.links.get(b"auxl", ())):
             yield track
-        else:
+        elif track not in shown:
             report.removed.update(_name(track))
 
 
@@ -158,7 +167,7 @@ def frames(source: Source, track: Track, properties: Properties, units: Units) -
         UnsupportedPhotoError: a frame that cannot be rewritten.
     """
     check_track(track, properties.report)
-    entries, parameters = [], []
+    boxes_, parameters = [], []
     for entry in track.entries:
         owned = [(kind, body, False) for kind, body in entry.properties if kind != b"ccst"]
         size = struct.unpack(">HH", entry.size)
@@ -168,14 +177,29 @@ def frames(source: Source, track: Track, properties: Properties, units: Units) -
             raise damaged(f"{len(needed)} boxes {CODED[entry.kind]!r} for frames coded as {entry.kind!r}")
         parameters.append(needed[0])
         written += [(kind, _constraints(body)) for kind, body in entry.properties if kind == b"ccst"][:1]
-        fixed = struct.pack(">6xH16x4sIIIH32x2sh", 1, entry.size, 72 << 16, 72 << 16, 0, 1, entry.depth, -1)
-        entries.append(write_box(entry.kind, fixed, *(write_box(kind, body) for kind, body in written)))
+        boxes_.append(written)
     pieces = []
+    needs: list[set[int]] = [set() for _ in parameters]
     for index, span in track.samples:
         content = Content(source, [span])
         cleaned = units.picture(track.entries[index].kind, content, parameters[index])
+        needs[index] |= cleaned.parameters
         pieces.append((index, cleaned.pieces(content)))
+    entries = []
+    for entry, written, need in zip(track.entries, boxes_, needs, strict=True):
+        fixed = struct.pack(">6xH16x4sIIIH32x2sh", 1, entry.size, 72 << 16, 72 << 16, 0, 1, entry.depth, -1)
+        exact = [(kind, _exact(entry.kind, kind, body, need, properties.report)) for kind, body in written]
+        entries.append(write_box(entry.kind, fixed, *(write_box(kind, body) for kind, body in exact)))
     return Frames(entries, pieces)
+
+
+def _exact(coded: bytes, kind: bytes, body: bytes, needed: set[int], report: Report) -> bytes:
+    """A box of a sample entry, without parameters that no frame uses; where frames have their own, with all."""
+    if (coded, kind) != (b"hvc1", b"hvcC"):
+        return body
+    exact = used(body, needed)
+    report.removed |= {PARAMETERS} if len(exact) < len(body) else set()
+    return exact
 
 
 def _constraints(body: bytes) -> bytes:

@@ -5,7 +5,7 @@ The same boxes describe the frames of an image sequence.
 Source: ISO/IEC 23008-12:2022, section 6.5; ISO/IEC 14496-12:2022, section 12.1; AV1 image file format, section 2.3.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cloak.image import blocks, profiles
@@ -21,6 +21,10 @@ Property = tuple[bytes, bytes, bool]
 """Kind, content, and whether it must be understood."""
 
 TURNS = (b"irot", b"imir")
+PARAMETERS = "parameters that no picture uses"
+REPEATED = "properties that are there twice"
+_SHAPES = frozenset({*TURNS, b"clap"})
+_PARAMETERS = frozenset({b"hvcC", b"av1C"})  # of which there must be one
 _SIZES = {
     **dict.fromkeys((b"irot", b"imir", b"a1op"), 1),
     **{b"lsel": 2, b"clli": 4, b"pasp": 8, b"ispe": 12, b"mdcv": 24, b"clap": 32},
@@ -69,6 +73,7 @@ class Properties:
                 crop that hides a part of the picture.
         """
         refuse_hidden([(kind, body) for kind, body, _ in owned], size, reencodes=self.reencodes)
+        owned = list(self._once(owned))
         written = []
         plain = False
         for kind, body, essential in owned:
@@ -82,6 +87,19 @@ class Properties:
         if plain:
             written = [(kind, _as_srgb(body) if kind == b"colr" else body, mark) for kind, body, mark in written]
         return written
+
+    def _once(self, owned: Sequence[Property]) -> Iterator[Property]:
+        """The properties without those that say again what the first of their kind said."""
+        seen: set[tuple[bytes, bool]] = set()
+        for kind, body, essential in owned:
+            key = kind, body[:4] == b"nclx"  # code points and a profile may both be there
+            if key not in seen or kind not in _WRITERS or kind in _PARAMETERS:
+                yield kind, body, essential
+            elif kind in _SHAPES:
+                raise unsupported(f"a picture that is turned or cropped twice ({kind.decode()})")
+            else:
+                self.report.removed.add(REPEATED)
+            seen.add(key)
 
     def _rewritten(self, kind: bytes, body: bytes, essential: bool) -> bytes | None:
         if kind not in _WRITERS:

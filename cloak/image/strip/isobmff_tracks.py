@@ -18,6 +18,7 @@ CODED = {b"hvc1": b"hvcC", b"hev1": b"hvcC", b"av01": b"av1C"}
 
 _MOST_SAMPLES = 100_000  # almost an hour
 _ENTRY_HEADER = 78
+_ITS_OWN = b"\0\1\0\0"  # speed
 _AS_IT_IS = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 
 
@@ -144,7 +145,7 @@ def read_track(source: Source, track: Track, report: Report) -> list[Box]:
     width = times(data, report)
     track.timescale, track.media_duration = data.number(4), duration(data, width)
     if b"edts" in parts:
-        track.edits = _edits(source, _inside(source, parts, b"edts").get(b"elst"))
+        track.edits = _edits(source, _inside(source, parts, b"edts").get(b"elst"), track.media_duration)
     details = _inside(source, media, b"minf")
     _check_here(source, _inside(source, details, b"dinf").get(b"dref"))
     table = _inside(source, details, b"stbl")
@@ -175,18 +176,20 @@ def _inside(source: Source, parts: dict[bytes, Box], kind: bytes) -> dict[bytes,
     return unique(source, box.body, box.end)
 
 
-def _edits(source: Source, box: Box | None) -> tuple[int, list[bytes]] | None:
+def _edits(source: Source, box: Box | None, longest: int) -> tuple[int, list[bytes]] | None:
+    """Which part of a track is shown for how long: one part, at its own speed."""
     if box is None:
         return None
     data = fields(source, box)
     version, flags = data.version()
     width = 8 if version else 4
-    edits = []
-    for _ in range(data.number(4)):
-        length = duration(data, width)
-        start = int.from_bytes(data.take(width), "big", signed=True)
-        edits.append(length.to_bytes(8, "big") + start.to_bytes(8, "big", signed=True) + data.take(4))
-    return flags & 1, edits
+    count = data.number(4)
+    if not count:
+        return None
+    length, start, rate = duration(data, width), data.number(width), data.take(4)
+    if count > 1 or start > longest or rate != _ITS_OWN:
+        raise unsupported("an image sequence that is cut together from several parts, or shown at another speed")
+    return flags & 1, [length.to_bytes(8, "big") + start.to_bytes(8, "big") + rate]
 
 
 def _check_here(source: Source, box: Box | None) -> None:

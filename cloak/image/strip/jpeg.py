@@ -18,6 +18,7 @@ from cloak.image import aspect, blocks, orientation, profiles
 from cloak.image.strip.base import CUT_OFF, Keep, Piece, Plan, Source, Span, merged
 from cloak.image.strip.finder import Finder, behind
 from cloak.image.strip.jpeg_tables import DAC, DHT, DQT, Tables
+from cloak.image.strip.upright import upright
 
 _SOI, _EOI, _SOS, _DNL, _DRI, _COM = 0xD8, 0xD9, 0xDA, 0xDC, 0xDD, 0xFE
 _APPS = range(0xE0, 0xF0)
@@ -79,16 +80,14 @@ def plan(source: Source, keep: Keep) -> Plan:
         UnsupportedPhotoError: hierarchical or JPEG-LS, or its profile cannot be rewritten (see `cloak.image.profiles`).
     """
     found = _read(source)
-    head, kept = [b"\xff\xd8"], []
+    head, kept = [b"\xff\xd8"], list[str]()
     if found.density is not None:
         head.append(_made(0xE0, b"JFIF\0\1\1\0%b%b\0\0" % tuple(edge.to_bytes(2, "big") for edge in found.density)))
-    upright = orientation.read(found.exif, found.xmp)
-    if block := orientation.block(upright):
-        if keep.orientation:
-            head.append(_made(0xE1, b"Exif\0\0" + block))
-            kept.append("orientation")
-        else:
-            found.removed.add(blocks.ORIENTATION)
+    turned = upright(keep, found.exif, found.xmp)
+    if turned.block:
+        head.append(_made(0xE1, b"Exif\0\0" + turned.block))
+    found.removed |= turned.removed
+    kept += turned.kept
     if found.adobe is not None:
         head.append(_made(0xEE, b"Adobe\0\x64\0\0\0\0" + bytes([found.adobe])))
     if found.profile:
@@ -96,7 +95,7 @@ def plan(source: Source, keep: Keep) -> Plan:
         head += _parts(tidied.profile or b"")
         found.removed.update(tidied.removed)
         kept += tidied.kept
-    notes = (CUT_OFF,) if found.cut else ()
+    notes = (*turned.notes, *([CUT_OFF] if found.cut else []))
     return Plan((b"".join(head), *merged(found.body)), tuple(found.removed), tuple(kept), notes)
 
 

@@ -17,11 +17,11 @@ from cloak.image.strip import png_text
 from cloak.image.strip.base import Keep, Piece, Plan, Source, merged
 from cloak.image.strip.finder import behind
 from cloak.image.strip.png_chunks import SIGNATURE, Chunk, chunks, content, damaged, inflated, made
-from cloak.image.strip.png_colour import FRONT, fitting
+from cloak.image.strip.png_colour import FRONT, UNHEEDED, fitting, unheeded
 from cloak.image.strip.png_pixels import Copier, Header
+from cloak.image.strip.upright import upright
 
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
-_OVERRIDDEN = (b"sRGB", b"gAMA", b"cHRM")
 _PROFILE_NAME = b"ICC Profile\0\0"
 _NAMES = {b"tIME": blocks.WHEN, b"pHYs": blocks.RESOLUTION, b"caBX": blocks.CREDENTIALS, b"iCCP": blocks.PROFILE}
 _LAST = b"IEND"
@@ -63,26 +63,21 @@ def plan(source: Source, keep: Keep) -> Plan:
         TooLargeError: more than a thousand million bytes of pixels.
     """
     found, head = _read(source)
-    kept: list[str] = []
-    profile = b""
-    if b"iCCP" in found.front:
-        profile, names = _profile(found, keep)
-        kept += names
-    turned = orientation.block(orientation.read(found.exif or found.raw_exif, found.xmp))
-    if turned and not keep.orientation:
-        found.removed.add(blocks.ORIENTATION)
-        turned = b""
-    kept += [blocks.ORIENTATION] if turned else []
+    profile, names = _profile(found, keep)
+    turned = upright(keep, found.exif, found.xmp, found.raw_exif)
+    found.removed |= turned.removed
     front = [SIGNATURE, made(b"IHDR", head)]
     for kind in FRONT:
         if kind == b"iCCP" and profile:
             front.append(made(kind, _PROFILE_NAME + zlib.compress(profile, 9)))
         elif kind != b"iCCP" and kind in found.front:
             front.append(made(kind, found.front[kind]))
-    front += [made(b"eXIf", turned)] if turned else []
+    front += [made(b"eXIf", turned.block)] if turned.block else []
     front += [made(b"acTL", found.animation)] if found.animation else []
     pixels = list(_pixels(source, found))
-    return Plan((b"".join(front), *merged(pixels), made(_LAST, b"")), tuple(found.removed), tuple(kept))
+    return Plan(
+        (b"".join(front), *merged(pixels), made(_LAST, b"")), tuple(found.removed), (*names, *turned.kept), turned.notes
+    )
 
 
 def _read(source: Source) -> tuple[_Found, bytes]:
@@ -215,14 +210,18 @@ def _take_text(source: Source, chunk: Chunk, found: _Found) -> None:
 
 
 def _profile(found: _Found, keep: Keep) -> tuple[bytes, tuple[str, ...]]:
-    """What is written in place of a profile; where it counts, the numbers that it overrides go."""
-    packed = found.front.pop(b"iCCP").partition(b"\0")[2]
-    tidied = profiles.tidy(inflated(packed[1:]) or b"")
-    if profiles.BROKEN not in tidied.removed:
-        for kind in _OVERRIDDEN:
-            if found.front.pop(kind, b""):
-                found.removed.add("numbers that the colour profile overrides")
-        tidied = tidied if keep.profile else profiles.REMOVED
+    """What is written in place of a profile, where there is one; numbers that do not count beside others go."""
+    tidied = profiles.Tidied(profile=None)
+    if b"iCCP" in found.front:
+        packed = found.front[b"iCCP"].partition(b"\0")[2]
+        tidied = profiles.tidy(inflated(packed[1:]) or b"")
+    if profiles.BROKEN in tidied.removed:
+        del found.front[b"iCCP"]
+    for kind in unheeded(found.front):
+        del found.front[kind]
+        found.removed.add(UNHEEDED)
+    if found.front.pop(b"iCCP", b"") and not keep.profile:
+        tidied = profiles.REMOVED
     found.removed.update(tidied.removed)
     return tidied.profile or b"", tidied.kept
 

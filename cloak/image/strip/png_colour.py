@@ -1,5 +1,7 @@
 """Chunks before the pixels of a PNG file that decide how it looks: which are kept, in what order, of what size."""
 
+from collections.abc import Mapping
+
 from cloak.image.strip.png_pixels import Header
 
 FRONT = (
@@ -7,6 +9,10 @@ FRONT = (
     *(b"PLTE", b"tRNS", b"bKGD", b"pHYs"),
 )
 """The chunks that are kept, in the order in which they are written."""
+
+UNHEEDED = "numbers of colours that have no effect"
+_HIGH_RANGE = frozenset({b"\x10", b"\x12"})  # transfer functions PQ and HLG
+_WHOLE = 100_000  # 1, as cHRM writes it
 
 _SIZES = {b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32}
 _SAMPLES = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
@@ -36,9 +42,27 @@ def fitting(kind: bytes, payload: bytes, header: Header, palette: bytes) -> byte
         b"sBIT": _is_depth(payload, header),
         b"sRGB": payload < b"\4",
         b"gAMA": any(payload) and payload < b"\x80",
+        b"cHRM": all(int.from_bytes(payload[place : place + 4], "big") <= _WHOLE for place in range(0, 32, 4)),
         b"cICP": payload[2:] in {b"\0\0", b"\0\1"},
     }
     return payload if len(payload) == _SIZES.get(kind, len(payload)) and fits.get(kind, True) else None
+
+
+def unheeded(front: Mapping[bytes, bytes]) -> set[bytes]:
+    """The chunks to which others say that they do not count.
+
+    Args:
+        front: content of the chunks that are kept, by kind, without a profile that makes no sense.
+    Source: Portable Network Graphics (Third Edition), sections 4.3 and 11.3.2.
+    """
+    kinds = set[bytes]()
+    if b"iCCP" in front:
+        kinds |= {b"sRGB", b"gAMA", b"cHRM"}
+    elif b"sRGB" in front:
+        kinds |= {b"gAMA", b"cHRM"}
+    if front.get(b"cICP", b"")[1:2] not in _HIGH_RANGE:
+        kinds |= {b"mDCV", b"cLLI"}
+    return kinds.intersection(front)
 
 
 def _is_background(payload: bytes, header: Header, palette: bytes) -> bool:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from cloak.errors import UnsupportedPhotoError
 from cloak.image import blocks, orientation, profiles
-from cloak.image.strip.base import Keep, Piece, Plan, Source, merged
+from cloak.image.strip import tiff_values
+from cloak.image.strip.base import Keep, Masked, Piece, Plan, Source, merged
 from cloak.image.strip.fax import GROUP4
 from cloak.image.strip.finder import behind
-from cloak.image.strip.tiff_jpeg import jpeg_tables
+from cloak.image.strip.tiff_jpeg import Tables
 from cloak.image.strip.tiff_names import names
 from cloak.image.strip.tiff_place import ACROSS, DOWN, LEFT, TOP, UNIT, place, shape
 from cloak.image.strip.tiff_read import Directory, damaged, directories, pointed_at
@@ -156,26 +157,26 @@ def _page(directory: Directory, file: _File) -> Page:
         raise UnsupportedPhotoError("TIFF: JPEG of the old kind, in pieces: save it as another kind first")
     samples = directory.integer(277, 4)
     for tag, (kind, count) in _INTEGERS.items():
-        numbers = directory.integers(tag)
-        if numbers and (tag != 530 or len(numbers) == 2):
+        if numbers := tiff_values.integers(directory, tag):
             page.values[tag] = file.pack(kind, *numbers[: count or samples])
     for tag, count in _RATIOS.items():
-        entry = directory.entries.get(tag)
-        if entry and (entry.kind, entry.count) == (_RATIONAL, count):
-            page.values[tag] = (_RATIONAL, count, directory.raw(tag))
+        if numbers := tiff_values.fractions(directory, tag, count):
+            page.values[tag] = file.pack(_RATIONAL, *numbers)
     page.values[_SUBFILE] = file.pack(_LONG, directory.integer(_SUBFILE, 0) & _MASK)
     if directory.integer(_PHOTOMETRIC, 0) == _PALETTE:
         colours = directory.integers(_COLOURS)
         if len(colours) != 3 << (bits := directory.integer(_BITS, 1)):
             raise damaged(f"a palette of {len(colours)} numbers for {bits} bits")
         page.values[_COLOURS] = file.pack(_SHORT, *colours)
+    tables = None
     if laid.compression == JPEG and _TABLES in directory.entries:
-        tables = jpeg_tables(directory.raw(_TABLES, _LARGEST))
-        page.values[_TABLES] = _UNDEFINED, len(tables), tables
+        tables = Tables(directory.raw(_TABLES, _LARGEST))
     _orientation(directory, page, file)
     _resolution(directory, page, file)
     _profile(directory, page, file)
-    _strips(directory, laid, page, file)
+    _strips(directory, replace(laid, tables=tables), page, file)
+    if tables and (content := tables.written()):
+        page.values[_TABLES] = _UNDEFINED, len(content), content
     gone = (
         set(directory.entries)
         - set(page.values)
@@ -243,7 +244,7 @@ def _strips(directory: Directory, laid: Layout, page: Page, file: _File) -> None
         page.values = {tag: value for tag, value in page.values.items() if tag not in _OF_THE_CODE}
     known: dict[tuple[int, int], tuple[Piece, ...]] = {}
     for index in range(laid.count):
-        key = (offsets[index], sizes[index] or -laid.size(index))
+        key = (offsets[index], 4 * (sizes[index] or -laid.size(index)) + laid.key(index))
         if key[0] == sizes[index] == 0:  # nothing there, for readers that allow it
             page.strips.append(((0, 0), ()))
             continue
@@ -252,5 +253,6 @@ def _strips(directory: Directory, laid: Layout, page: Page, file: _File) -> None
             file.left -= 0 if laid.anew else sum(len(piece) for piece in known[key])
             if file.left < 0:
                 raise damaged("strips that overlap")
-        page.strips.append((key, known[key]))
+        place = key if isinstance(known[key][0], Masked) else (key[0], key[1] & ~3)
+        page.strips.append((place, known[key]))
         file.end = max(file.end, offsets[index] + max(sizes[index], laid.size(index) if laid.compression == 1 else 0))

@@ -1,127 +1,45 @@
-"""The strips and tiles of a TIFF page: where each is, how many bytes of pixels it holds, and where these end.
+"""The strips and tiles of a TIFF page: where the pixels in each end.
 
 Source: TIFF 6.0, sections 3, 9, 11, 13, 15, 21; Adobe, TIFF Technical Note 2 (JPEG).
 """
 
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
 
-from cloak.errors import TooLargeError, UnsupportedPhotoError
+from cloak.errors import TooLargeError
 from cloak.image.strip import jpeg, webp
-from cloak.image.strip.base import ANEW, DAMAGED, Keep, Piece, Source, Span
-from cloak.image.strip.fax import CODED, GROUP4, Recoder, group4
+from cloak.image.strip.base import ANEW, DAMAGED, Keep, Masked, Piece, Source, Span
+from cloak.image.strip.fax import GROUP4, Recoder, group4
 from cloak.image.strip.lzw import Codes
 from cloak.image.strip.reader import Reader
-from cloak.image.strip.tiff_read import Directory, damaged
-from cloak.image.strip.tiff_unpack import MIRRORED, Deflate, Xz, packbits
+from cloak.image.strip.tiff_jpeg import headers
+from cloak.image.strip.tiff_layout import (
+    DEFLATE,
+    DEFLATE_OLD,
+    JPEG,
+    JPEG_OLD,
+    LZMA,
+    LZW,
+    PACKBITS,
+    RAW,
+    WEBP,
+    Layout,
+    layout,
+)
+from cloak.image.strip.tiff_read import damaged
+from cloak.image.strip.tiff_rows import shown
+from cloak.image.strip.tiff_unpack import MIRRORED, Deflate, Xz, inflated, packbits
 
-RAW, LZW, JPEG_OLD, JPEG, DEFLATE, DEFLATE_OLD, PACKBITS, LZMA, WEBP = 1, 5, 6, 7, 8, 32946, 32773, 34925, 50001
-_KNOWN = CODED | {RAW, LZW, JPEG_OLD, JPEG, DEFLATE, DEFLATE_OLD, PACKBITS, LZMA, WEBP}
 _PACKED = frozenset({DEFLATE, DEFLATE_OLD, LZMA})
-_FAX_WORDS = 32771  # rows that start at even bytes: what libtiff writes so it does not read again
-_OPTIONS = {3: 292, 4: 293}
-"""The tag that says more about how a fax coded pixels."""
 _FILES = {JPEG_OLD: jpeg.plan, JPEG: jpeg.plan, WEBP: webp.plan}
 """How pixels are coded that are a file of their own in each strip."""
 _NEVER_MIRRORED = frozenset({RAW, JPEG_OLD, JPEG})
 """How pixels are coded where the order of bits says nothing about the code: libtiff reverses the bits of all others."""
-_YCBCR = 6
-_MOST_SAMPLES = 1 << 16
 _STEP = 1 << 16
+_MOST_HELD = 1 << 28  # bytes of a strip that is coded anew
 _MOST = 1 << 31  # bytes of pixels that are unpacked
 _FREE, _FACTOR = 1 << 29, 100  # those that any file may hold, and how many more for each of its bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How the pixels of a page are laid out.
-
-    Attributes:
-        compression: how they are coded.
-        across: tiles beside each other, 1 for strips.
-        down: tiles or strips below each other.
-        planes: how many times that, for one kind of sample each.
-        width: pixels of a tile or strip.
-        rows: of a tile or strip.
-        last_rows: of the last strip, which may end with the picture.
-        bits: of a pixel, in each plane.
-        block: pixels across and down that share their colour, and how many samples they have.
-        mirrored: the first bit of a byte is its lowest, also where it belongs to a code.
-        options: more about how a fax coded them.
-        anew: they are decoded, and coded anew by deflate, because the code does not say where they end.
-    """
-
-    compression: int
-    across: int
-    down: int
-    planes: int
-    width: int
-    rows: int
-    last_rows: int
-    bits: tuple[int, ...]
-    block: tuple[int, int, int] = (1, 1, 0)
-    mirrored: bool = False
-    options: int = 0
-    anew: bool = False
-
-    @property
-    def count(self) -> int:
-        """Tiles or strips in all."""
-        return self.across * self.down * self.planes
-
-    def size(self, index: int, *, full: bool = False) -> int:
-        """Bytes of pixels in a tile or strip; in the last strip those up to the end of the picture, or `full`."""
-        plane, place = divmod(index, self.across * self.down)
-        rows = self.last_rows if place == self.across * self.down - 1 and not full else self.rows
-        wide, high, samples = self.block
-        if samples:
-            return -(-self.width // wide) * -(-rows // high) * samples * self.bits[0] // 8
-        return (self.width * self.bits[plane] + 7) // 8 * rows
-
-
-def layout(page: Directory) -> Layout:
-    """Say how the pixels of a page are laid out.
-
-    Raises:
-        UnreadablePhotoError: that makes no sense.
-        UnsupportedPhotoError: they are coded in a way that we do not follow.
-    """
-    compression = page.integer(259, RAW)
-    if compression == _FAX_WORDS:
-        raise UnsupportedPhotoError(f"TIFF: pixels coded as by a fax (number {compression}): {_INSTEAD}")
-    if compression not in _KNOWN:
-        raise UnsupportedPhotoError(f"TIFF: pixels coded in a way (number {compression}) that is not known: {_INSTEAD}")
-    width, height, samples = page.integer(256, 0), page.integer(257, 0), page.integer(277, 1)
-    bits = page.integers(258) or (1,)
-    if not (width > 0 and height > 0 and 0 < samples <= _MOST_SAMPLES and all(0 < each <= 64 for each in bits)):
-        raise damaged(f"{width} x {height} pixels of {samples} times {bits[:9]} bits")
-    bits = bits[:samples] if len(bits) >= samples else bits[:1] * samples
-    separate = page.integer(284, 1) == 2 and samples > 1
-    planes = bits if separate else (sum(bits),)
-    if 322 in page.entries:
-        wide, rows = page.integer(322, 0), page.integer(323, 0)
-        last = rows
-    else:
-        wide, rows = width, min(page.integer(278, height) or height, height)
-        last = height - (height - 1) // max(1, rows) * rows
-    if wide <= 0 or rows <= 0:
-        raise damaged(f"tiles of {wide} x {rows} pixels")
-    block = (1, 1, 0)
-    if page.integer(262, 0) == _YCBCR and not separate and samples == 3:
-        high = page.integers(530) or (2, 2)
-        if len(high) == 2 and set(high) <= {1, 2, 4}:
-            block = (*high, high[0] * high[1] + 2)
-            planes = bits[:1]
-    return Layout(
-        compression, -(-width // wide), -(-height // rows), len(planes), wide, rows, last, planes, block,
-        mirrored=page.integer(266, 1) == 2,
-        options=page.integer(_OPTIONS[compression], 0) if compression in _OPTIONS else 0,
-        anew=compression in CODED - {GROUP4},
-    )  # fmt: skip
-
-
-_INSTEAD = "save it with LZW or deflate compression first"
 
 
 class Trimmer:
@@ -177,7 +95,9 @@ class Trimmer:
             self.hidden |= count > expected
             if not 0 <= offset <= self.source.size - expected:
                 raise damaged(f"strip {index} lies outside the file")
-            return (Span(offset, offset + expected),)
+            pieces = shown(self.source, offset, laid.part(index))
+            self.hidden |= isinstance(pieces[0], Masked)
+            return pieces
         strip = self._strip(laid, offset, count)
         if laid.anew:
             return (self._anew(strip, laid, expected),)
@@ -209,14 +129,23 @@ class Trimmer:
         if laid.compression == LZW:
             return self._lzw(strip, index, laid.size(index))
         if laid.compression in _FILES:
-            return self._file(strip, laid.compression)
+            return self._file(strip, laid, index)
         if laid.compression == PACKBITS:
-            used = packbits(Reader(strip), laid.size(index))
-        elif laid.compression == GROUP4:
-            used = group4(_blocks(strip)) or strip.size
+            packed = packbits(Reader(strip), laid.size(index))
+            self.hidden |= packed != (Span(0, strip.size),)
+            return packed
+        if laid.compression == GROUP4:
+            used, size = group4(_blocks(strip)) or strip.size, 0
         else:
-            used = _unpacked(strip, laid, index)
+            used, size = _unpacked(strip, laid, index)
         self.hidden |= used < strip.size
+        if size > laid.size(index) and laid.compression != LZMA:  # a last strip with rows behind those of the page
+            self.hidden = True
+            if laid.size(index) > _MOST_HELD:
+                raise TooLargeError(
+                    f"TIFF: a last strip of {laid.size(index)} bytes that holds more: save it as PNG first"
+                )
+            return (zlib.compress(inflated(strip.read(0, used), laid.size(index))),)
         return (Span(0, used),)
 
     def _lzw(self, strip: Source, index: int, expected: int) -> tuple[Piece, ...]:
@@ -237,16 +166,22 @@ class Trimmer:
             return (Span(0, size),)
         return Span(0, end.whole), end.tail
 
-    def _file(self, strip: Source, compression: int) -> tuple[Piece, ...]:
-        planned = _FILES[compression](strip, Keep(orientation=False, profile=False))
+    def _file(self, strip: Source, laid: Layout, index: int) -> tuple[Piece, ...]:
+        planned = _FILES[laid.compression](strip, Keep(orientation=False, profile=False))
         if planned.notes:
             raise damaged(f"a strip: {'; '.join(planned.notes)}")
+        if laid.compression in {JPEG, JPEG_OLD}:
+            found = headers(strip)
+            if found.width > laid.width or found.height > laid.lines(index):
+                raise damaged(f"strip {index} holds {found.width} x {found.height} pixels, more than belong to it")
+            if laid.tables:
+                laid.tables.use(found)
         self.removed.update(planned.removed)
         return planned.pieces
 
 
-def _unpacked(strip: Source, laid: Layout, index: int) -> int:
-    """Bytes of a strip up to the end of its pixels, which are unpacked to find it."""
+def _unpacked(strip: Source, laid: Layout, index: int) -> tuple[int, int]:
+    """Bytes of a strip up to the end of its pixels, which are unpacked to find it, and how many they are then."""
     unpack = Xz() if laid.compression == LZMA else Deflate()
     most, size = laid.size(index, full=True), 0
     for block in _blocks(strip):
@@ -258,7 +193,7 @@ def _unpacked(strip: Source, laid: Layout, index: int) -> int:
             break
     if not unpack.eof or size < laid.size(index):
         raise damaged(f"strip {index} holds {size} of {laid.size(index)} bytes, or has no end")
-    return unpack.used
+    return unpack.used, size
 
 
 class _Window:
@@ -283,4 +218,4 @@ def _blocks(source: Source) -> Iterator[bytes]:
         yield source.read(start, min(_STEP, source.size - start))
 
 
-__all__ = ["DEFLATE", "JPEG", "JPEG_OLD", "Layout", "Trimmer", "layout"]
+__all__ = ["DEFLATE", "JPEG", "JPEG_OLD", "LZW", "RAW", "WEBP", "Layout", "Trimmer", "layout"]

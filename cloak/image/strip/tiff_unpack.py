@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
-from cloak.image.strip.base import BLOCK
+from cloak.image.strip.base import BLOCK, Piece, Span
 from cloak.image.strip.reader import Reader
 from cloak.image.strip.tiff_read import damaged
 
@@ -60,6 +60,11 @@ class Deflate(Unpacker):
             block = self._inflate.unconsumed_tail
 
 
+def inflated(data: bytes, count: int) -> bytes:
+    """The first bytes of what was deflated."""
+    return zlib.decompressobj().decompress(data, count)
+
+
 class Xz(Unpacker):
     """Unpacks what was packed by LZMA."""
 
@@ -74,8 +79,8 @@ class Xz(Unpacker):
             block = b""
 
 
-def packbits(strip: Reader, expected: int) -> int:
-    """Bytes of a strip up to the end of its packed pixels.
+def packbits(strip: Reader, expected: int) -> tuple[Piece, ...]:
+    """What to write of a strip of packed pixels, by offsets from its start: they end with its last run.
 
     Args:
         strip: at its start.
@@ -85,16 +90,17 @@ def packbits(strip: Reader, expected: int) -> int:
         UnreadablePhotoError: it ends early.
     """
     while expected > 0:
+        start = strip.position
         if not strip.left:
             raise damaged(f"a strip that lacks {expected} bytes")
         head = strip.take(1)[0]
-        if head < 128:
-            strip.take(head + 1)
-            expected -= head + 1
-        elif head > 128:
-            strip.take(1)
-            expected -= 257 - head
-    return strip.position
+        size = head + 1 if head < 128 else 257 - head if head > 128 else 0
+        content = strip.take(size if head < 128 else min(size, 1))
+        if size > expected:
+            short = bytes([257 - expected, *content]) if head > 128 and expected > 1 else b""
+            return Span(0, start), short or bytes([expected - 1]) + content[:expected]
+        expected -= size
+    return (Span(0, strip.position),)
 
 
-__all__ = ["MIRRORED", "Deflate", "Xz", "packbits"]
+__all__ = ["MIRRORED", "Deflate", "Xz", "inflated", "packbits"]

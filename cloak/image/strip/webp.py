@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cloak.errors import UnreadablePhotoError
-from cloak.image import blocks, orientation, profiles
+from cloak.image import blocks, profiles
 from cloak.image.strip.base import Keep, Piece, Plan, Source, Span
+from cloak.image.strip.upright import upright
 
 _PROFILE_FLAG, _ALPHA_FLAG, _EXIF_FLAG, _XMP_FLAG, _ANIMATION_FLAG = 0x20, 0x10, 0x08, 0x04, 0x02
 _LARGEST = 1 << 24  # bytes of a block that is read as a whole
@@ -23,9 +24,12 @@ _NAMES = {b"EXIF": blocks.EXIF, b"XMP ": blocks.XMP, b"ICCP": blocks.PROFILE, b"
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
+    """A chunk, with the span of its payload, and with bytes that are written in place of its first ones."""
+
     kind: bytes
     start: int
     end: int
+    head: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +72,13 @@ def plan(source: Source, keep: Keep) -> Plan:
         profile = tidied.profile or b""
         found.removed.update(tidied.removed)
         kept += tidied.kept
-    exif = orientation.block(orientation.read(found.exif, found.xmp)) if keep.orientation else b""
-    kept += ["orientation"] if exif else []
-    pieces = _assemble(found, profile, exif)
+    turned = upright(keep, found.exif, found.xmp)
+    found.removed |= turned.removed
+    kept += turned.kept
+    pieces = _assemble(found, profile, turned.block)
     size = sum(len(piece) for piece in pieces)
     head = b"RIFF" + struct.pack("<I", 4 + size) + b"WEBP"
-    return Plan((head, *pieces), tuple(sorted(found.removed)), tuple(kept))
+    return Plan((head, *pieces), tuple(sorted(found.removed)), tuple(kept), turned.notes)
 
 
 def _read(source: Source) -> _Found:
@@ -152,7 +157,7 @@ def _picture(source: Source, chunks: Iterator[_Chunk], found: _Found) -> _Pictur
     picture = None
     for chunk in chunks:
         if chunk.kind in _PICTURES and picture is None:
-            picture = _described(source, chunk, alpha)
+            picture = _described(source, chunk, alpha, found)
         elif chunk.kind == b"ALPH" and picture is None:
             alpha.append(chunk)
         else:
@@ -160,7 +165,7 @@ def _picture(source: Source, chunks: Iterator[_Chunk], found: _Found) -> _Pictur
     return picture
 
 
-def _described(source: Source, chunk: _Chunk, alpha: list[_Chunk]) -> _Picture:
+def _described(source: Source, chunk: _Chunk, alpha: list[_Chunk], found: _Found) -> _Picture:
     size = chunk.end - chunk.start
     head = source.read(chunk.start, min(size, 10))
     if chunk.kind == b"VP8L":
@@ -172,12 +177,27 @@ def _described(source: Source, chunk: _Chunk, alpha: list[_Chunk]) -> _Picture:
     shown_key_frame = tag & 0x11 == 0x10 and head[3:6] == b"\x9d\x01\x2a"
     if size < 10 or not shown_key_frame or tag >> 5 >= size:
         raise _damaged(f"no key frame at byte {chunk.start}")
-    if len(alpha) > 1 or any(plane.start == plane.end for plane in alpha):
-        raise _damaged(f"{len(alpha)} alpha planes for one picture, or an empty one")
+    if len(alpha) > 1:
+        raise _damaged(f"{len(alpha)} alpha planes for one picture")
     width, height = (edge & 0x3FFF for edge in struct.unpack("<HH", head[6:]))
     if not width or not height:
         raise _damaged(f"a picture of {width} x {height} pixels at byte {chunk.start}")
-    return _Picture((*alpha, chunk), width, height, bool(alpha))
+    planes = [_alpha(source, plane, width * height, found) for plane in alpha]
+    return _Picture((*planes, chunk), width, height, bool(alpha))
+
+
+def _alpha(source: Source, chunk: _Chunk, pixels: int, found: _Found) -> _Chunk:
+    """An alpha plane without reserved bits; where it is not compressed, without what is behind it."""
+    first = source.read(chunk.start, min(1, chunk.end - chunk.start))
+    if not first or first[0] & 0b11 > 1 or first[0] >> 4 & 0b11 > 1:
+        raise _damaged(f"an alpha plane that is not in the standard at byte {chunk.start}")
+    end = chunk.end if first[0] & 0b11 else chunk.start + 1 + pixels
+    if end > chunk.end:
+        raise _damaged(f"an alpha plane of {chunk.end - chunk.start - 1} bytes for {pixels} pixels")
+    plane = _Chunk(chunk.kind, chunk.start, end, bytes([first[0] & 0x3F]))
+    if end < chunk.end or plane.head != first:
+        found.removed.add(blocks.STRAY)
+    return plane
 
 
 def _frame(source: Source, chunk: _Chunk, found: _Found) -> tuple[bytes, _Picture]:
@@ -227,7 +247,7 @@ def _copied(picture: _Picture) -> list[Piece]:
     pieces: list[Piece] = []
     for chunk in picture.chunks:
         size = chunk.end - chunk.start
-        pieces += [chunk.kind + struct.pack("<I", size), Span(chunk.start, chunk.end)]
+        pieces += [chunk.kind + struct.pack("<I", size) + chunk.head, Span(chunk.start + len(chunk.head), chunk.end)]
         pieces += [b"\0"] if size % 2 else []
     return pieces
 
