@@ -18,17 +18,22 @@ from requests.packages.urllib3.exceptions import NewConnectionError
 
 from cloak.errors import CloakError, CredentialsError, TransferError, TransientError, UploadError
 from cloak.upload.counting import Counted
-from cloak.upload.destinations.http import no_connection, seconds, tls_failed
+from cloak.upload.destinations.http import at_home, no_connection, seconds, tls_failed
 
 
 class _Counting(requests.adapters.HTTPAdapter):  # type: ignore[misc]  # untyped upstream
-    """Sends whole forms in pieces that are counted; requests would read a file into memory before its first byte."""
+    """Sends whole forms in pieces that are counted; requests would read a file into memory before its first byte.
+
+    What is for this computer goes to no proxy.
+    """
 
     told: Callable[[int], object] | None = None
 
     def send(self, request: requests.PreparedRequest, *given: Any, **named: Any) -> requests.Response:  # noqa: ANN401 -- as upstream
         if self.told and isinstance(request.body, bytes):
             request.body = Counted(request.body, self.told)
+        if at_home(request.url or ""):
+            named["proxies"] = {}
         return super().send(request, *given, **named)
 
 

@@ -22,6 +22,7 @@ from cloak.upload.backoff import soon
 from cloak.upload.counting import Counted
 from cloak.upload.destination import Audience
 from cloak.upload.destinations import anonymous, s3_links
+from cloak.upload.destinations.http import at_home, base
 from cloak.upload.destinations.s3_errors import DENIED, UNSUPPORTED, code, status, translated
 from cloak.upload.errors import size_untold, underway
 
@@ -73,6 +74,11 @@ class Bucket:
             response_checksum_validation="when_required",
         )
         authority = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")  # the other, as httpx does
+        made = session.client("s3", endpoint_url=access.endpoint, config=config, verify=authority)
+        if not at_home(base(made.meta.endpoint_url)):  # the AWS tools may have an endpoint of their own
+            return made
+        made.close()
+        config = config.merge(Config(proxies={}))
         return session.client("s3", endpoint_url=access.endpoint, config=config, verify=authority)
 
     def close(self) -> None:
