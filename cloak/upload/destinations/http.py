@@ -76,7 +76,7 @@ def is_loopback(host: str) -> bool:
 
 
 def at_home(address: str) -> bool:
-    """Whether an address is on this computer: what goes there unencrypted must not be handed to a proxy, which is not."""
+    """Whether an address is on this computer: what goes there unencrypted is not for a proxy, which is elsewhere."""
     return is_loopback(urlsplit(address).hostname or "")
 
 
@@ -181,12 +181,19 @@ def no_connection(doing: str, said: str) -> UnreachableError:
     return UnreachableError(f"{doing}: the server cannot be reached ({words})")
 
 
-def tls_failed(doing: str, said: str) -> CloakError:
+def tls_failed(doing: str, said: str, *, sent: bool = False) -> CloakError:
     """Return what an error of TLS means, from a library's own words, where that may come at any time.
+
+    Args:
+        doing: what could not be done.
+        said: a library's own words.
+        sent: whether some of a photo had left: then it may have arrived, whatever the words are.
 
     Returns:
         `UntrustedError` for a certificate, `UnreachableError` where there was no agreement, else `TransientError`.
     """
+    if sent:
+        return TransientError(f"{doing}: the connection failed (TLS)")
     if "certificate" in said.lower() or "doesn't match" in said:
         return UntrustedError(f"{doing}: {distrust(said)}")
     if _HANDSHAKE.search(said):

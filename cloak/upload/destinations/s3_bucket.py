@@ -96,7 +96,7 @@ class Bucket:
             told: called with the number of bytes that have left.
         """
         sha256 = base64.b64encode(hashlib.sha256(data).digest()).decode()
-        with translated(f"upload to bucket {self.name}"), self._counted(told):
+        with self._counted(told) as sent, translated(f"upload to bucket {self.name}", sent):
             self._checked(
                 self._client.put_object,
                 {"ChecksumSHA256": sha256},
@@ -114,17 +114,27 @@ class Bucket:
             raise TransientError(f"bucket {self.name} does not have what was sent to it")
 
     @contextmanager
-    def _counted(self, told: Callable[[int], object]) -> Iterator[None]:
-        """Count what is sent; a body that counts by itself would count the signature's reading of it, too."""
+    def _counted(self, told: Callable[[int], object]) -> Iterator[Callable[[], bool]]:
+        """Count what is sent; a body that counts by itself would count the signature's reading of it, too.
+
+        Yields:
+            says whether anything was.
+        """
+        most = 0
+
+        def note(sent: int) -> None:
+            nonlocal most
+            most = max(most, sent)
+            told(sent)
 
         def count(request: AWSPreparedRequest, **_: object) -> None:
             if isinstance(request.body, io.BytesIO):
-                request.body = Counted(request.body.getvalue(), told)
+                request.body = Counted(request.body.getvalue(), note)
 
         events = self._client.meta.events
         events.register("before-send.s3.PutObject", count)
         try:
-            yield
+            yield lambda: most > 0
         finally:
             events.unregister("before-send.s3.PutObject", count)
 

@@ -1,6 +1,6 @@
 """What the errors of an S3 client mean for an upload."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import (
@@ -71,18 +71,19 @@ def status(error: ClientError) -> int:
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
+def translated(doing: str, sent: Callable[[], bool] = lambda: False) -> Iterator[None]:
     """Turn what the client raises into errors of ours.
 
     Args:
         doing: what for, in people's words: "upload to bucket photos".
+        sent: says whether some of a photo has left.
     """
     try:
         yield
     except ClientError as error:
         raise _answer(error, doing) from error
     except SSLError as error:
-        raise tls_failed(f"cannot {doing}", str(error)) from error
+        raise tls_failed(f"cannot {doing}", str(error), sent=sent()) from error
     except (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError) as error:
         raise no_connection(f"cannot {doing}", type(error).__name__) from error
     except (NetworkError, HTTPClientError) as error:
