@@ -118,7 +118,7 @@ class S3:
     def find(self, name: str) -> str | None:
         """Return the handle of an object, or of an unfinished upload, below the prefix or in an album."""
         for folder in (self._prefix, *self._bucket.folders(self._prefix)):
-            if self._there(folder + name):
+            if self._bucket.there(folder + name):
                 return self._handle(folder + name)
         return None
 
@@ -126,7 +126,7 @@ class S3:
         """Return who can read an object now; None if no version of it is left."""
         key, until = self._parse(handle)
         there = self._bucket.head(key)
-        if there is None and not self._there(key):
+        if there is None and not self._bucket.there(key):
             return None
         audience = self._bucket.audience(key)
         if until and until > datetime.now(UTC) and not audience.wider_than(Audience.LINK):
@@ -168,9 +168,6 @@ class S3:
         except CloakError as second:
             message = f"{error}; and {self._handle(key)} may still be there: {second}"
             raise type(error)(message) from error
-
-    def _there(self, key: str) -> bool:
-        return bool(self._bucket.head(key) or self._bucket.versions(key) or self._bucket.uploads(key))
 
     def _handle(self, key: str) -> str:
         return f"s3://{self._bucket.name}/{key}"

@@ -23,7 +23,7 @@ from cloak.upload.counting import Counted
 from cloak.upload.destination import Audience
 from cloak.upload.destinations import anonymous, s3_links
 from cloak.upload.destinations.http import at_home, base
-from cloak.upload.destinations.s3_errors import DENIED, UNSUPPORTED, code, status, translated
+from cloak.upload.destinations.s3_errors import DENIED, UNSUPPORTED, asked, code, lacking, status, translated
 from cloak.upload.errors import size_untold, underway
 
 
@@ -181,29 +181,30 @@ class Bucket:
 
     def policy_is_public(self) -> bool | None:
         """Whether the bucket's policy lets everybody in and nothing blocks it; None where the server does not tell."""
-        policy = self._ask(self._client.get_bucket_policy_status)
-        block = self._ask(self._client.get_public_access_block)
+        policy = asked(self._client.get_bucket_policy_status, self.name)
+        block = asked(self._client.get_public_access_block, self.name)
         if block and block["PublicAccessBlockConfiguration"].get("RestrictPublicBuckets"):
             return False
         return None if policy is None else bool(policy.get("PolicyStatus", {}).get("IsPublic"))
 
     def locked_for(self) -> timedelta:
         """Return how long the bucket keeps new objects from being deleted, by default."""
-        answer = self._ask(self._client.get_object_lock_configuration) or {}
+        answer = asked(self._client.get_object_lock_configuration, self.name) or {}
         rule = answer.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention", {})
         return timedelta(days=rule.get("Days", 0) + 365 * rule.get("Years", 0))
 
     def folders(self, prefix: str) -> list[str]:
         """Return the prefixes one level below a prefix."""
-        where = {"Bucket": self.name, "Prefix": prefix, "Delimiter": "/"}
-        with translated(f"look into bucket {self.name}"):
-            try:
-                pages = list(self._client.get_paginator("list_objects_v2").paginate(**where))
-            except ClientError as error:
-                if code(error) not in UNSUPPORTED:
-                    raise
-                pages = list(self._client.get_paginator("list_objects").paginate(**where))
+        pages = self._pages(Prefix=prefix, Delimiter="/")
         return [folder["Prefix"] for page in pages for folder in page.get("CommonPrefixes", ())]
+
+    def there(self, key: str) -> bool:
+        """Whether anything of an object is left: itself, a version, an unfinished upload.
+
+        Raises:
+            TransientError: nobody can tell, as what answers is not the bucket.
+        """
+        return bool(self.head(key) or self.versions(key) or self.uploads(key) or self._lists(key))
 
     def versions(self, key: str) -> list[str] | None:
         """Return the versions of an object, markers of deletion among them; None where the server has no such call."""
@@ -228,7 +229,7 @@ class Bucket:
             # some servers take the question for versions for one for objects, and so list none of what is there
             if not versions and self.head(key) is not None:
                 self._erase_unlisted(key)
-        if soon(lambda: self.head(key) is not None or self.versions(key) or self.uploads(key), lambda left: not left):
+        if soon(lambda: self.there(key), lambda left: not left):
             raise TransferError(f"bucket {self.name} still has {key} after it was told to delete it")
 
     def address(self, key: str) -> str:
@@ -253,6 +254,30 @@ class Bucket:
             raise TransferError(f"bucket {self.name} does not open its own links: it answered {answered}")
         s3_links.check_ends(self._client, self.name, key, behind)
 
+    def _lists(self, key: str) -> bool:
+        """Whether a bucket has an object by its list; a 404 is also what a proxy says of a server that is down."""
+        try:
+            pages = self._pages(Prefix=key)
+        except TransferError as error:
+            cause = error.__cause__
+            if not isinstance(cause, ClientError) or status(cause) != 404:
+                raise
+            raise TransientError(
+                f"cannot tell whether {key} is gone: what answers in place of bucket {self.name} says 404 to "
+                "everything, as a proxy does whose server is down"
+            ) from error
+        return any(entry["Key"] == key for page in pages for entry in page.get("Contents", ()))
+
+    def _pages(self, **where: str) -> list[dict[str, Any]]:
+        """List objects, in the second way to do so, or else in the first."""
+        with translated(f"look into bucket {self.name}"):
+            try:
+                return list(self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, **where))
+            except ClientError as error:
+                if code(error) not in UNSUPPORTED:
+                    raise
+                return list(self._client.get_paginator("list_objects").paginate(Bucket=self.name, **where))
+
     def _erase_version(self, key: str, version: str) -> None:
         try:
             self._client.delete_object(Bucket=self.name, Key=key, VersionId=version)
@@ -272,33 +297,18 @@ class Bucket:
 
     def _locked(self, key: str, version: str) -> str | None:
         """Say until when an object is locked; None if it is not, or nobody tells."""
-        there = self._ask(self._client.head_object, Key=key, VersionId=version) or {}
+        there = asked(self._client.head_object, self.name, Key=key, VersionId=version) or {}
         if "ObjectLockRetainUntilDate" in there:
             return f"locked until {there['ObjectLockRetainUntilDate']:%Y-%m-%d %H:%M} ({there.get('ObjectLockMode')})"
         held = there.get("ObjectLockLegalHoldStatus") == "ON"
         return "under a legal hold until somebody takes it off" if held else None
-
-    def _ask(self, call: Callable[..., dict[str, Any]], **parameters: str) -> dict[str, Any] | None:
-        """Make a call that not every server has or allows; {} if there is nothing to say, None if it does not say."""
-        with translated(f"look at the settings of bucket {self.name}"):
-            try:
-                return call(Bucket=self.name, **parameters)
-            except ClientError as error:
-                if code(error) == "NoSuchBucket":
-                    raise
-                if code(error) in UNSUPPORTED | DENIED or status(error) in {400, 405, 501}:
-                    return None
-                if status(error) == 404:
-                    return {}
-                raise
 
     def _listed(self, operation: str, kinds: tuple[str, ...], key: str, name: str) -> list[str] | None:
         with translated(f"look into bucket {self.name}"):
             try:
                 pages = list(self._client.get_paginator(operation).paginate(Bucket=self.name, Prefix=key))
             except ClientError as error:
-                unknown = status(error) in {404, 405, 501} and code(error) != "NoSuchBucket"
-                if code(error) in UNSUPPORTED | DENIED or unknown:
+                if lacking(error):
                     return None
                 raise
         return [entry[name] for page in pages for kind in kinds for entry in page.get(kind, ()) if entry["Key"] == key]

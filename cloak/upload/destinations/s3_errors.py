@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -68,6 +69,31 @@ def code(error: ClientError) -> str:
 def status(error: ClientError) -> int:
     """Return the HTTP status of an error."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def lacking(error: ClientError) -> bool:
+    """Whether a server has no such call, or does not let us make it."""
+    unknown = status(error) in {404, 405, 501} and code(error) != "NoSuchBucket"
+    return unknown or code(error) in UNSUPPORTED | DENIED
+
+
+def asked(call: Callable[..., dict[str, Any]], bucket: str, **parameters: str) -> dict[str, Any] | None:
+    """Make a call about a bucket's settings that not every server has or allows.
+
+    Returns:
+        the answer; {} if there is nothing to say, None if the server does not say.
+    """
+    with translated(f"look at the settings of bucket {bucket}"):
+        try:
+            return call(Bucket=bucket, **parameters)
+        except ClientError as error:
+            if code(error) == "NoSuchBucket":
+                raise
+            if code(error) in UNSUPPORTED | DENIED or status(error) in {400, 405, 501}:
+                return None
+            if status(error) == 404:
+                return {}
+            raise
 
 
 @contextmanager
