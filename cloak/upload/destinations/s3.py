@@ -81,16 +81,25 @@ class S3:
 
     def check(self, wish: Wish) -> None:
         """See that the bucket is there, lets us in, is not public unless wished, and lets go of what it has."""
+        nothing = self._prefix + secrets.token_hex(16)
         try:
             self._bucket.folders(self._prefix)  # first: it says what is wrong, which answers to HEAD cannot
-            self._bucket.head(self._prefix + secrets.token_hex(16))
+            self._bucket.head(nothing)
+            hidden = self._bucket.hides_versions(nothing)
             public = self._bucket.policy_is_public()
             locked = self._bucket.locked_for()
         except CredentialsError as error:
             raise CredentialsError(
-                f"{error}; it has to allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject, or nobody "
-                "can see that a photo is gone"
+                f"{error}; it has to allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject, and where "
+                "old versions are kept s3:ListBucketVersions and s3:DeleteObjectVersion, or nobody can see that a "
+                "photo is gone"
             ) from error
+        if hidden:
+            raise CredentialsError(
+                f"bucket {self._bucket.name} keeps old versions of what is deleted, or may, and does not let us see "
+                "them, so that no photo would ever be known to be gone: allow the access key s3:ListBucketVersions and "
+                "s3:DeleteObjectVersion, or s3:GetBucketVersioning where no versions are kept"
+            )
         if public and wish.audience is not Audience.PUBLIC:
             raise AudienceError(
                 f"everybody can read what is in bucket {self._bucket.name}, by its policy: take that off, choose "

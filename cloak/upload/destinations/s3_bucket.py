@@ -140,12 +140,17 @@ class Bucket:
 
     def head(self, key: str) -> dict[str, Any] | None:
         """Return what the server says of an object; None if there is none."""
+        return self._head(key)[0]
+
+    def _head(self, key: str) -> tuple[dict[str, Any] | None, bool]:
+        """What the server says of an object, and whether in its place is the marker of one that was deleted."""
         with translated(f"look into bucket {self.name}"):
             try:
-                return self._checked(self._client.head_object, {"ChecksumMode": "ENABLED"}, Key=key)
+                return self._checked(self._client.head_object, {"ChecksumMode": "ENABLED"}, Key=key), False
             except ClientError as error:
                 if status(error) == 404:
-                    return None
+                    said = error.response["ResponseMetadata"].get("HTTPHeaders", {})
+                    return None, said.get("x-amz-delete-marker", "").lower() == "true"
                 raise
 
     def _checked(self, call: Callable[..., dict[str, Any]], checksum: dict[str, str], **fields: Any) -> dict[str, Any]:  # noqa: ANN401 -- boto3's
@@ -199,12 +204,31 @@ class Bucket:
         return [folder["Prefix"] for page in pages for folder in page.get("CommonPrefixes", ())]
 
     def there(self, key: str) -> bool:
-        """Whether anything of an object is left: itself, a version, an unfinished upload.
+        """Whether anything of an object is left: itself, a version or the marker of one, an unfinished upload.
 
         Raises:
             TransientError: nobody can tell, as what answers is not the bucket.
+            TransferError: nobody can tell, as there are old versions that we are not let see.
         """
-        return bool(self.head(key) or self.versions(key) or self.uploads(key) or self._lists(key))
+        found, marked = self._head(key)
+        versions = self.versions(key)
+        if found or marked or versions or self.uploads(key):
+            return True
+        if versions is None and self._keeps_versions():
+            raise self._unseen(key)
+        return self._lists(key)
+
+    def hides_versions(self, key: str) -> bool:
+        """Whether a bucket keeps versions, or may, and does not let us see those of an object."""
+        with translated(f"look into bucket {self.name}"):
+            try:
+                self._client.list_object_versions(Bucket=self.name, Prefix=key)
+            except ClientError as error:
+                if not lacking(error):
+                    raise
+                kept = self._keeps_versions()
+                return code(error) in DENIED if kept is None else kept  # what lacks both calls has no versions
+        return False
 
     def versions(self, key: str) -> list[str] | None:
         """Return the versions of an object, markers of deletion among them; None where the server has no such call."""
@@ -227,8 +251,11 @@ class Bucket:
             for version in versions or ():
                 self._erase_version(key, version)
             # some servers take the question for versions for one for objects, and so list none of what is there
-            if not versions and self.head(key) is not None:
+            found, marked = (None, False) if versions else self._head(key)
+            if found is not None:
                 self._erase_unlisted(key)
+            if versions is None and marked:  # deleted before, in name
+                raise self._unseen(key)
         if soon(lambda: self.there(key), lambda left: not left):
             raise TransferError(f"bucket {self.name} still has {key} after it was told to delete it")
 
@@ -290,10 +317,18 @@ class Bucket:
     def _erase_unlisted(self, key: str) -> None:
         answer = self._client.delete_object(Bucket=self.name, Key=key)
         if answer.get("DeleteMarker"):
-            raise TransferError(
-                f"bucket {self.name} keeps old versions of {key} and does not let us see them: the photo is still "
-                "there; allow s3:ListBucketVersions and s3:DeleteObjectVersion, or delete its versions there"
-            )
+            raise self._unseen(key)
+
+    def _unseen(self, key: str) -> TransferError:
+        return TransferError(
+            f"bucket {self.name} keeps old versions of {key} and does not let us see them: the photo is still there; "
+            "allow s3:ListBucketVersions and s3:DeleteObjectVersion, or delete its versions there"
+        )
+
+    def _keeps_versions(self) -> bool | None:
+        """Whether old versions are kept of what is deleted; None where the server does not tell."""
+        answer = asked(self._client.get_bucket_versioning, self.name)
+        return None if answer is None else answer.get("Status") in {"Enabled", "Suspended"}
 
     def _locked(self, key: str, version: str) -> str | None:
         """Say until when an object is locked; None if it is not, or nobody tells."""
