@@ -3,83 +3,37 @@
 import base64
 import hashlib
 import io
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
-from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest
-from botocore.client import BaseClient
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from cloak.errors import AudienceError, ConfigError, TransferError, TransientError
+from cloak.errors import TransferError, TransientError
 from cloak.upload.backoff import soon
 from cloak.upload.counting import Counted
-from cloak.upload.destination import Audience
 from cloak.upload.destinations import anonymous, s3_links
-from cloak.upload.destinations.http import at_home, base
+from cloak.upload.destinations.s3_access import Access, connect
 from cloak.upload.destinations.s3_errors import DENIED, UNSUPPORTED, asked, code, lacking, status, translated
+from cloak.upload.destinations.s3_readers import Readers
 from cloak.upload.errors import size_untold, underway
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """How to reach a bucket.
+class Bucket:
+    """A bucket, as we see it.
 
     Attributes:
-        endpoint: address of the server; None for Amazon's.
-        region: where the bucket is; None for what the AWS tools are set to.
-        profile: of the AWS tools; None for the default.
-        keys: access key and secret key; None to leave it to the AWS tools.
-        addressing: "auto", "path" or "virtual".
+        name: what it is called.
+        readers: those who can read from it.
     """
-
-    endpoint: str | None = None
-    region: str | None = None
-    profile: str | None = None
-    keys: tuple[str, str] | None = field(default=None, repr=False)
-    addressing: str = "auto"
-
-
-class Bucket:
-    """A bucket, as we see it, and as somebody without an account does."""
 
     def __init__(self, name: str, access: Access) -> None:
         self.name = name
         self._plain = False
-        with translated(f"use bucket {name}"):
-            session = boto3.Session(
-                *(access.keys or (None, None)), region_name=access.region, profile_name=access.profile
-            )
-            try:
-                self._client = self._connect(session, access)
-                self._anonymous = self._connect(session, access, signature_version=UNSIGNED)
-            except ValueError as error:
-                raise ConfigError(f"the address {access.endpoint!r} is none that S3 can be at: {error}") from error
-
-    @staticmethod
-    def _connect(session: boto3.Session, access: Access, *, signature_version: object = "s3v4") -> BaseClient:
-        config = Config(
-            signature_version=signature_version,
-            s3={"addressing_style": access.addressing},
-            connect_timeout=10,
-            read_timeout=60,
-            retries={"total_max_attempts": 1},  # whoever uploads tries again
-            request_checksum_calculation="when_required",  # others than Amazon do not know the newer kinds
-            response_checksum_validation="when_required",
-        )
-        authority = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")  # the other, as httpx does
-        made = session.client("s3", endpoint_url=access.endpoint, config=config, verify=authority)
-        if not at_home(base(made.meta.endpoint_url)):  # the AWS tools may have an endpoint of their own
-            return made
-        made.close()
-        config = config.merge(Config(proxies={}))
-        return session.client("s3", endpoint_url=access.endpoint, config=config, verify=authority)
+        self._client, self._anonymous = connect(name, access)
+        self.readers = Readers(name, self._client, self._anonymous, access.shown)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -164,34 +118,6 @@ class Bucket:
                 self._plain = True
         return call(Bucket=self.name, **fields)
 
-    def audience(self, key: str) -> Audience:
-        """Ask for an object as somebody without an account, and say whether they get it.
-
-        Raises:
-            AudienceError: the answer says neither yes nor no.
-        """
-        with translated(f"see who can read from bucket {self.name}"):
-            try:
-                self._anonymous.get_object(Bucket=self.name, Key=key)["Body"].close()
-            except ClientError as error:
-                if status(error) in {400, 401, 403, 404}:  # Cloudflare's answer is 400
-                    return Audience.OWNER
-                if status(error) in {408, 429} or status(error) >= 500:
-                    raise
-                raise AudienceError(
-                    f"cannot tell whether others can read from bucket {self.name}: without an account, the server "
-                    f"answered {status(error)}"
-                ) from error
-        return Audience.PUBLIC
-
-    def policy_is_public(self) -> bool | None:
-        """Whether the bucket's policy lets everybody in and nothing blocks it; None where the server does not tell."""
-        policy = asked(self._client.get_bucket_policy_status, self.name)
-        block = asked(self._client.get_public_access_block, self.name)
-        if block and block["PublicAccessBlockConfiguration"].get("RestrictPublicBuckets"):
-            return False
-        return None if policy is None else bool(policy.get("PolicyStatus", {}).get("IsPublic"))
-
     def locked_for(self) -> timedelta:
         """Return how long the bucket keeps new objects from being deleted, by default."""
         answer = asked(self._client.get_object_lock_configuration, self.name) or {}
@@ -258,13 +184,6 @@ class Bucket:
                 raise self._unseen(key)
         if soon(lambda: self.there(key), lambda left: not left):
             raise TransferError(f"bucket {self.name} still has {key} after it was told to delete it")
-
-    def address(self, key: str) -> str:
-        """Return where somebody without an account would find an object."""
-        with translated(f"find the address of an object of bucket {self.name}"):
-            where = {"Bucket": self.name, "Key": key}
-            found: str = self._anonymous.generate_presigned_url("get_object", Params=where)
-        return found
 
     def link(self, key: str, until: datetime | None) -> tuple[str, datetime]:
         """Return a link to an object and when it ends."""
