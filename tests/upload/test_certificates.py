@@ -1,14 +1,17 @@
 """A server that does not prove who it is gets nothing, whatever is spoken: not the photo, and not the password."""
 
 import datetime as dt
+import os
+import socket
 from collections.abc import Callable
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import trustme
 
-from cloak.errors import UntrustedError
+from cloak.errors import TransientError, UnreachableError, UntrustedError
 from cloak.upload.destination import Audience, Wish
 from cloak.upload.destinations.webdav import WebDav
 
@@ -16,6 +19,7 @@ from . import sites
 from .items import item
 from .kinds import held
 from .servers import wsgidav
+from .servers.loopback import Cut, Loopback
 
 KINDS = (sites.webdav, sites.nextcloud, sites.s3_with_links, sites.mastodon, sites.immich)
 
@@ -103,3 +107,42 @@ def test_wsgidav_with_a_good_certificate_gets_photos(authority: trustme.CA, tmp_
 
 def _wsgidav(address: str) -> WebDav:
     return WebDav.open({"url": f"{address}/photos", "user": wsgidav.USER}, held(password=wsgidav.PASSWORD))
+
+
+def _in_the_clear(handler: BaseHTTPRequestHandler) -> None:
+    """End a connection as a proxy does whose part that speaks TLS has died: with an answer that is not encrypted."""
+    handler.close_connection = True
+    with socket.socket(fileno=os.dup(handler.connection.fileno())) as plain:
+        plain.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sending"),
+    [
+        (sites.webdav, "PUT /"),
+        (sites.s3_with_links, "PUT /"),
+        (sites.mastodon, "POST /api/v2/media"),
+        (sites.immich, "POST /api/assets"),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_tls_that_fails_after_a_photo_was_sent_is_no_server_out_of_reach(
+    authority: trustme.CA,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: Callable[..., object],
+    sending: str,
+) -> None:
+    with (
+        kind(tmp_path, certificate(authority, tmp_path, "good")) as site,
+        closing(sites.opened(site)) as destination,
+    ):
+        destination.check(Wish())
+        monkeypatch.setattr(Loopback, "_cut", staticmethod(_in_the_clear))
+        site.server.fail(*sending.split(), Cut.BEFORE_ANSWER)
+        photo = item()
+        with pytest.raises(TransientError) as caught:
+            destination.put(photo, Wish())
+        assert not isinstance(caught.value, UnreachableError)
+        assert not site.server.faults

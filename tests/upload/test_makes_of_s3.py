@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from cloak.errors import TransferError, UploadError
+from cloak.errors import TransferError, TransientError, UploadError
 from cloak.upload.destination import Audience, Wish
 from cloak.upload.destinations.s3 import S3
 
@@ -135,3 +135,27 @@ def test_one_that_lags_behind_what_it_was_told_is_waited_for(make: Make) -> None
     with closing(opened(make.address)) as destination:
         lives(destination)
         assert [method for method, _ in make.requests].count("PUT") == 1
+
+
+@pytest.mark.parametrize("code", ["", "NoSuchKey"], ids=["proxy", "that of an object"])
+def test_a_proxy_that_says_404_to_everything_while_its_server_is_down_has_deleted_nothing(
+    make: Make, code: str
+) -> None:
+    with closing(opened(make.address)) as destination:
+        one = item()
+        placed = destination.put(one, Wish())
+        page = Answer(404, b"404 page not found\n", {"Content-Type": "text/plain"})
+        make.own = lambda _: error(404, code) if code else page
+        for call in (
+            lambda: destination.delete(placed.handle),
+            lambda: destination.look(placed.handle),
+            lambda: destination.find(one.name),
+        ):
+            with pytest.raises(TransferError, match="404"):
+                call()
+        with pytest.raises(TransientError, match="a proxy does whose server is down"):  # worth another try
+            destination.delete(placed.handle)
+        make.own = lambda _: None
+        assert destination.look(placed.handle) is not None
+        destination.delete(placed.handle)
+        assert destination.look(placed.handle) is None

@@ -177,3 +177,10 @@ def test_a_server_that_can_only_be_read_is_said_to_be(tmp_path):
         with closing(Sftp.open(server.settings(user="nobody-of-here"), held())) as stranger:  # noqa: SIM117
             with pytest.raises(CredentialsError):
                 try_out(stranger, Wish(), "d")
+
+
+def test_of_a_bucket_it_is_asked_which_addresses_may_show_it_to_everybody():
+    answers = "photos\nhttps://s3.example.org\n\n\n\n\nhttps://photos.example.org\n7d\n\n"
+    done = setup("--kind", "s3", "--no-check", answers=answers)
+    assert done.returncode == 0, done.stderr
+    assert kept()["nas"]["public-address"] == "https://photos.example.org"

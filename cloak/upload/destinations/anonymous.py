@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import httpx
 
 from cloak.errors import TransientError
-from cloak.upload.destinations.http import escaped, unreachable
+from cloak.upload.destinations.http import connections, escaped, unreachable
 
 _HEADERS = {"Range": "bytes=0-0", "Accept": "application/json, */*"}
 """Laravel, and so Pixelfed, leads to a page to sign in whoever does not ask for JSON first."""
@@ -41,7 +41,11 @@ def status_of(address: str, doing: str) -> int:
         UntrustedError: the server is not proven to be who it should be.
     """
     try:
-        with unlogged(), httpx.stream("GET", escaped(address), timeout=60, headers=_HEADERS) as answer:
+        with (
+            unlogged(),
+            connections(address, timeout=60) as client,
+            client.stream("GET", escaped(address), headers=_HEADERS) as answer,
+        ):
             status = answer.status_code
     except httpx.HTTPError as error:
         raise unreachable(error, f"cannot {doing}") from None

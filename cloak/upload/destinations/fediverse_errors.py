@@ -18,18 +18,34 @@ from requests.packages.urllib3.exceptions import NewConnectionError
 
 from cloak.errors import CloakError, CredentialsError, TransferError, TransientError, UploadError
 from cloak.upload.counting import Counted
-from cloak.upload.destinations.http import no_connection, seconds, tls_failed
+from cloak.upload.destinations.http import at_home, no_connection, seconds, tls_failed
 
 
 class _Counting(requests.adapters.HTTPAdapter):  # type: ignore[misc]  # untyped upstream
-    """Sends whole forms in pieces that are counted; requests would read a file into memory before its first byte."""
+    """Sends whole forms in pieces that are counted; requests would read a file into memory before its first byte.
+
+    What is for this computer goes to no proxy.
+
+    Attributes:
+        told: called with the number of bytes that have left.
+        sent: whether any of a form that is counted did, in the last request.
+    """
 
     told: Callable[[int], object] | None = None
+    sent = False
 
     def send(self, request: requests.PreparedRequest, *given: Any, **named: Any) -> requests.Response:  # noqa: ANN401 -- as upstream
+        self.sent = False
         if self.told and isinstance(request.body, bytes):
-            request.body = Counted(request.body, self.told)
+            request.body = Counted(request.body, self._note)
+        if at_home(request.url or ""):
+            named["proxies"] = {}
         return super().send(request, *given, **named)
+
+    def _note(self, sent: int) -> None:
+        self.sent = sent > 0
+        if self.told:
+            self.told(sent)
 
 
 class _Redirected(Exception):  # noqa: N818 -- an answer
@@ -69,6 +85,11 @@ class Session:
         finally:
             self._counting.told = None
 
+    @property
+    def sent(self) -> bool:
+        """Whether some of a picture had left when the last request ended."""
+        return self._counting.sent
+
     def _remember(self, response: requests.Response, *_: object, **__: object) -> None:
         if response.is_redirect:
             raise _Redirected(response.status_code, response.headers["Location"])
@@ -91,7 +112,7 @@ def translated(doing: str, session: Session) -> Iterator[None]:
     except MastodonRatelimitError as error:
         raise TransientError(f"cannot {doing}: too many requests (429)", after=session.after) from error
     except MastodonNetworkError as error:
-        raise _unreachable(error, doing) from error
+        raise _unreachable(error, doing, sent=session.sent) from error
     except MastodonAPIError as error:
         raise _answer(error, doing, session.after) from error
     except (MastodonIllegalArgumentError, MastodonError) as error:
@@ -100,14 +121,14 @@ def translated(doing: str, session: Session) -> Iterator[None]:
         raise TransferError(f"cannot {doing}: the answer is not like Mastodon's: is that its address?") from error
 
 
-def _unreachable(error: MastodonNetworkError, doing: str) -> CloakError:
+def _unreachable(error: MastodonNetworkError, doing: str, *, sent: bool) -> CloakError:
     cause = error.__context__
     if isinstance(cause, _Redirected):
         return UploadError(
             f"cannot {doing}: the server answered {cause.status}, to {cause.address!r}: use that address if it is right"
         )
     if isinstance(cause, requests.exceptions.SSLError):
-        return tls_failed(f"cannot {doing}", str(cause))
+        return tls_failed(f"cannot {doing}", str(cause), sent=sent)
     if isinstance(cause, requests.exceptions.ProxyError | requests.exceptions.ConnectTimeout) or _refused(cause):
         return no_connection(f"cannot {doing}", type(cause).__name__)
     return TransientError(f"cannot {doing}: the connection failed ({type(cause).__name__})")

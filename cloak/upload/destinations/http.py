@@ -75,6 +75,23 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def at_home(address: str) -> bool:
+    """Whether an address is on this computer: what goes there unencrypted is not for a proxy, which is elsewhere."""
+    return is_loopback(urlsplit(address).hostname or "")
+
+
+def connections(address: str, **options: Any) -> httpx.Client:  # noqa: ANN401 -- httpx's
+    """Return a client for a server, which asks no proxy if the server is on this computer.
+
+    Args:
+        address: of the server, or on it.
+        options: of `httpx.Client`.
+    """
+    host = urlsplit(address).hostname or ""
+    here = {f"all://{f'[{host}]' if ':' in host else host}": None} if is_loopback(host) else None
+    return httpx.Client(mounts=here, **options)  # trust_env=False would leave out SSL_CERT_FILE, too
+
+
 class Http:
     """A connection to a server: certificates are verified, redirects are not followed, waiting has an end.
 
@@ -97,7 +114,8 @@ class Http:
     ) -> None:
         self._server = server
         self._words = words
-        self._client = httpx.Client(
+        self._client = connections(
+            server,
             auth=auth,
             headers={"User-Agent": "photo-cloak", **(headers or {})},
             timeout=httpx.Timeout(60, connect=10),
@@ -163,12 +181,19 @@ def no_connection(doing: str, said: str) -> UnreachableError:
     return UnreachableError(f"{doing}: the server cannot be reached ({words})")
 
 
-def tls_failed(doing: str, said: str) -> CloakError:
+def tls_failed(doing: str, said: str, *, sent: bool = False) -> CloakError:
     """Return what an error of TLS means, from a library's own words, where that may come at any time.
+
+    Args:
+        doing: what could not be done.
+        said: a library's own words.
+        sent: whether some of a photo had left: then it may have arrived, whatever the words are.
 
     Returns:
         `UntrustedError` for a certificate, `UnreachableError` where there was no agreement, else `TransientError`.
     """
+    if sent:
+        return TransientError(f"{doing}: the connection failed (TLS)")
     if "certificate" in said.lower() or "doesn't match" in said:
         return UntrustedError(f"{doing}: {distrust(said)}")
     if _HANDSHAKE.search(said):

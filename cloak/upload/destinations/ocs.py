@@ -14,7 +14,7 @@ from cloak.errors import TransferError
 from cloak.upload.credentials import Secret
 from cloak.upload.destinations.anonymous import unlogged
 from cloak.upload.destinations.dav import Dav
-from cloak.upload.destinations.http import Http, unreachable
+from cloak.upload.destinations.http import Http, connections, unreachable
 
 LINK = 3
 """The type of a share that is a link."""
@@ -106,8 +106,8 @@ class Cloud:
 def opened(link: str, data: bytes) -> bool:
     """Whether somebody who has a link, and no password, gets the file."""
     try:
-        with unlogged():
-            return httpx.get(f"{link}/download", timeout=60, follow_redirects=True).content == data
+        with unlogged(), connections(link, timeout=60, follow_redirects=True) as client:
+            return client.get(f"{link}/download").content == data
     except httpx.HTTPError as error:  # its text may hold the link
         raise unreachable(error, "try the link without its password") from None
 

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 _UNTIL = "?link-until="
 _STYLES = ("auto", "path", "virtual")
 
+_ADVICE = (
+    "close what shows it to everybody, or set public-address of this destination to the addresses that may show it, "
+    "or to none if there are none (`cloak upload setup` asks for it), or pass --public"
+)
+"""What to do about a bucket that others can read, or may."""
+
 
 class S3:
     """Puts objects into a bucket, without any ACL, and asks for each as somebody without an account.
@@ -51,6 +57,12 @@ class S3:
             default="auto",
             address=False,
         ),
+        Setting(
+            name="public-address",
+            question="Addresses that may show the bucket to everybody, none if there are none, empty if unknown",
+            default="",
+            address=False,
+        ),
         Setting(name="access-key-id", question="Access key, empty for that of the AWS tools", default="", secret=True),
         Setting(name="secret-access-key", question="Secret key", default="", secret=True),
     )
@@ -66,36 +78,45 @@ class S3:
         """Make one from bucket, endpoint and keys; without keys, from what the AWS tools use."""
         try:
             from cloak.upload.destinations.http import base  # noqa: PLC0415 -- of an extra
-            from cloak.upload.destinations.s3_bucket import Access, Bucket  # noqa: PLC0415 -- of an extra
+            from cloak.upload.destinations.s3_access import Access  # noqa: PLC0415 -- of an extra
+            from cloak.upload.destinations.s3_bucket import Bucket  # noqa: PLC0415 -- of an extra
         except ImportError as error:
             raise MissingExtraError("uploads to S3", "upload") from error
+        shown = _shown(settings)
         access = Access(
             endpoint=base(settings["endpoint"]) if settings.get("endpoint") else None,
             region=settings.get("region") or ("us-east-1" if settings.get("endpoint") else None),
             profile=settings.get("profile") or None,
             keys=_keys(credentials),
             addressing=_addressing(settings),
+            shown=None if shown is None else tuple(base(address) for address in shown),
         )
         prefix = settings.get("prefix", "").strip("/")
         return cls(Bucket(_name(settings.get("bucket", "")), access), f"{prefix}/" if prefix else "")
 
     def check(self, wish: Wish) -> None:
         """See that the bucket is there, lets us in, is not public unless wished, and lets go of what it has."""
+        nothing = self._prefix + secrets.token_hex(16)
         try:
             self._bucket.folders(self._prefix)  # first: it says what is wrong, which answers to HEAD cannot
-            self._bucket.head(self._prefix + secrets.token_hex(16))
-            public = self._bucket.policy_is_public()
+            self._bucket.head(nothing)
+            hidden = self._bucket.hides_versions(nothing)
+            doubts = None if wish.audience is Audience.PUBLIC else self._bucket.readers.doubts(nothing)
             locked = self._bucket.locked_for()
         except CredentialsError as error:
             raise CredentialsError(
-                f"{error}; it has to allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject, or nobody "
-                "can see that a photo is gone"
+                f"{error}; it has to allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject, and where "
+                "old versions are kept s3:ListBucketVersions and s3:DeleteObjectVersion, or nobody can see that a "
+                "photo is gone"
             ) from error
-        if public and wish.audience is not Audience.PUBLIC:
-            raise AudienceError(
-                f"everybody can read what is in bucket {self._bucket.name}, by its policy: take that off, choose "
-                "another bucket, or pass --public"
+        if hidden:
+            raise CredentialsError(
+                f"bucket {self._bucket.name} keeps old versions of what is deleted, or may, and does not let us see "
+                "them, so that no photo would ever be known to be gone: allow the access key s3:ListBucketVersions and "
+                "s3:DeleteObjectVersion, or s3:GetBucketVersioning where no versions are kept"
             )
+        if doubts:
+            raise AudienceError(f"{doubts}: {_ADVICE}")
         if locked and wish.expires and datetime.now(UTC) + locked > wish.expires:
             raise UploadError(
                 f"bucket {self._bucket.name} lets nothing be deleted for {locked.days} days (object lock), which is "
@@ -118,21 +139,14 @@ class S3:
     def find(self, name: str) -> str | None:
         """Return the handle of an object, or of an unfinished upload, below the prefix or in an album."""
         for folder in (self._prefix, *self._bucket.folders(self._prefix)):
-            if self._there(folder + name):
+            if self._bucket.there(folder + name):
                 return self._handle(folder + name)
         return None
 
     def look(self, handle: str) -> Placed | None:
         """Return who can read an object now; None if no version of it is left."""
-        key, until = self._parse(handle)
-        there = self._bucket.head(key)
-        if there is None and not self._there(key):
-            return None
-        audience = self._bucket.audience(key)
-        if until and until > datetime.now(UTC) and not audience.wider_than(Audience.LINK):
-            return Placed(handle=handle, audience=Audience.LINK, expires=until)
-        link = self._bucket.address(key) if audience is Audience.PUBLIC else None
-        return Placed(handle=handle, audience=audience, expires=_lifecycle(there or {}), link=link)
+        found = self._look(handle)
+        return found and found[0]
 
     def delete(self, handle: str) -> None:
         """Delete an object with all its versions; links to it end with it."""
@@ -142,16 +156,26 @@ class S3:
         """Let go of connections."""
         self._bucket.close()
 
+    def _look(self, handle: str) -> tuple[Placed, str] | None:
+        """Return who can read an object now, and why if that is everybody."""
+        key, until = self._parse(handle)
+        there = self._bucket.head(key)
+        if there is None and not self._bucket.there(key):
+            return None
+        seen = self._bucket.readers.seen(key)
+        if until and until > datetime.now(UTC) and not seen.audience.wider_than(Audience.LINK):
+            return Placed(handle=handle, audience=Audience.LINK, expires=until), ""
+        expires = _lifecycle(there or {})
+        return Placed(handle=handle, audience=seen.audience, expires=expires, link=seen.link), seen.why
+
     def _placed(self, key: str, wish: Wish) -> Placed:
         """Read back what became of an object, and make its link if one is wished."""
-        placed = self.look(self._handle(key))
-        if placed is None:
+        found = self._look(self._handle(key))
+        if found is None:
             raise TransferError(f"{key} was uploaded, and is gone again")
+        placed, why = found
         if placed.audience.wider_than(wish.audience):
-            raise AudienceError(
-                f"everybody can read what is in bucket {self._bucket.name} (status 200 without an account): the photo "
-                "was deleted again; change the bucket's policy, or pass --public"
-            )
+            raise AudienceError(f"{why}: the photo was deleted again; {_ADVICE}")
         if wish.audience is not Audience.LINK:
             return placed
         if not self._links_end:
@@ -168,9 +192,6 @@ class S3:
         except CloakError as second:
             message = f"{error}; and {self._handle(key)} may still be there: {second}"
             raise type(error)(message) from error
-
-    def _there(self, key: str) -> bool:
-        return bool(self._bucket.head(key) or self._bucket.versions(key) or self._bucket.uploads(key))
 
     def _handle(self, key: str) -> str:
         return f"s3://{self._bucket.name}/{key}"
@@ -201,6 +222,12 @@ def _keys(credentials: Credentials) -> tuple[str, str] | None:
     if credentials.get("access-key-id") is None and credentials.get("secret-access-key") is None:
         return None
     return credentials.need("access-key-id").reveal(), credentials.need("secret-access-key").reveal()
+
+
+def _shown(settings: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Return the addresses that may show the bucket to everybody; None if nobody said whether there are any."""
+    said = settings.get("public-address", "").replace(",", " ").split()
+    return () if said == ["none"] else tuple(said) or None
 
 
 def _addressing(settings: Mapping[str, str]) -> str:

@@ -3,77 +3,37 @@
 import base64
 import hashlib
 import io
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
-from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest
-from botocore.client import BaseClient
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from cloak.errors import AudienceError, ConfigError, TransferError, TransientError
+from cloak.errors import TransferError, TransientError
 from cloak.upload.backoff import soon
 from cloak.upload.counting import Counted
-from cloak.upload.destination import Audience
 from cloak.upload.destinations import anonymous, s3_links
-from cloak.upload.destinations.s3_errors import DENIED, UNSUPPORTED, code, status, translated
+from cloak.upload.destinations.s3_access import Access, connect
+from cloak.upload.destinations.s3_errors import DENIED, UNSUPPORTED, asked, code, lacking, status, translated
+from cloak.upload.destinations.s3_readers import Readers
 from cloak.upload.errors import size_untold, underway
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """How to reach a bucket.
+class Bucket:
+    """A bucket, as we see it.
 
     Attributes:
-        endpoint: address of the server; None for Amazon's.
-        region: where the bucket is; None for what the AWS tools are set to.
-        profile: of the AWS tools; None for the default.
-        keys: access key and secret key; None to leave it to the AWS tools.
-        addressing: "auto", "path" or "virtual".
+        name: what it is called.
+        readers: those who can read from it.
     """
-
-    endpoint: str | None = None
-    region: str | None = None
-    profile: str | None = None
-    keys: tuple[str, str] | None = field(default=None, repr=False)
-    addressing: str = "auto"
-
-
-class Bucket:
-    """A bucket, as we see it, and as somebody without an account does."""
 
     def __init__(self, name: str, access: Access) -> None:
         self.name = name
         self._plain = False
-        with translated(f"use bucket {name}"):
-            session = boto3.Session(
-                *(access.keys or (None, None)), region_name=access.region, profile_name=access.profile
-            )
-            try:
-                self._client = self._connect(session, access)
-                self._anonymous = self._connect(session, access, signature_version=UNSIGNED)
-            except ValueError as error:
-                raise ConfigError(f"the address {access.endpoint!r} is none that S3 can be at: {error}") from error
-
-    @staticmethod
-    def _connect(session: boto3.Session, access: Access, *, signature_version: object = "s3v4") -> BaseClient:
-        config = Config(
-            signature_version=signature_version,
-            s3={"addressing_style": access.addressing},
-            connect_timeout=10,
-            read_timeout=60,
-            retries={"total_max_attempts": 1},  # whoever uploads tries again
-            request_checksum_calculation="when_required",  # others than Amazon do not know the newer kinds
-            response_checksum_validation="when_required",
-        )
-        authority = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")  # the other, as httpx does
-        return session.client("s3", endpoint_url=access.endpoint, config=config, verify=authority)
+        self._client, self._anonymous = connect(name, access)
+        self.readers = Readers(name, self._client, self._anonymous, access.shown)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -90,7 +50,7 @@ class Bucket:
             told: called with the number of bytes that have left.
         """
         sha256 = base64.b64encode(hashlib.sha256(data).digest()).decode()
-        with translated(f"upload to bucket {self.name}"), self._counted(told):
+        with self._counted(told) as sent, translated(f"upload to bucket {self.name}", sent):
             self._checked(
                 self._client.put_object,
                 {"ChecksumSHA256": sha256},
@@ -108,28 +68,43 @@ class Bucket:
             raise TransientError(f"bucket {self.name} does not have what was sent to it")
 
     @contextmanager
-    def _counted(self, told: Callable[[int], object]) -> Iterator[None]:
-        """Count what is sent; a body that counts by itself would count the signature's reading of it, too."""
+    def _counted(self, told: Callable[[int], object]) -> Iterator[Callable[[], bool]]:
+        """Count what is sent; a body that counts by itself would count the signature's reading of it, too.
+
+        Yields:
+            says whether anything was.
+        """
+        most = 0
+
+        def note(sent: int) -> None:
+            nonlocal most
+            most = max(most, sent)
+            told(sent)
 
         def count(request: AWSPreparedRequest, **_: object) -> None:
             if isinstance(request.body, io.BytesIO):
-                request.body = Counted(request.body.getvalue(), told)
+                request.body = Counted(request.body.getvalue(), note)
 
         events = self._client.meta.events
         events.register("before-send.s3.PutObject", count)
         try:
-            yield
+            yield lambda: most > 0
         finally:
             events.unregister("before-send.s3.PutObject", count)
 
     def head(self, key: str) -> dict[str, Any] | None:
         """Return what the server says of an object; None if there is none."""
+        return self._head(key)[0]
+
+    def _head(self, key: str) -> tuple[dict[str, Any] | None, bool]:
+        """What the server says of an object, and whether in its place is the marker of one that was deleted."""
         with translated(f"look into bucket {self.name}"):
             try:
-                return self._checked(self._client.head_object, {"ChecksumMode": "ENABLED"}, Key=key)
+                return self._checked(self._client.head_object, {"ChecksumMode": "ENABLED"}, Key=key), False
             except ClientError as error:
                 if status(error) == 404:
-                    return None
+                    said = error.response["ResponseMetadata"].get("HTTPHeaders", {})
+                    return None, said.get("x-amz-delete-marker", "").lower() == "true"
                 raise
 
     def _checked(self, call: Callable[..., dict[str, Any]], checksum: dict[str, str], **fields: Any) -> dict[str, Any]:  # noqa: ANN401 -- boto3's
@@ -143,51 +118,43 @@ class Bucket:
                 self._plain = True
         return call(Bucket=self.name, **fields)
 
-    def audience(self, key: str) -> Audience:
-        """Ask for an object as somebody without an account, and say whether they get it.
-
-        Raises:
-            AudienceError: the answer says neither yes nor no.
-        """
-        with translated(f"see who can read from bucket {self.name}"):
-            try:
-                self._anonymous.get_object(Bucket=self.name, Key=key)["Body"].close()
-            except ClientError as error:
-                if status(error) in {400, 401, 403, 404}:  # Cloudflare's answer is 400
-                    return Audience.OWNER
-                if status(error) in {408, 429} or status(error) >= 500:
-                    raise
-                raise AudienceError(
-                    f"cannot tell whether others can read from bucket {self.name}: without an account, the server "
-                    f"answered {status(error)}"
-                ) from error
-        return Audience.PUBLIC
-
-    def policy_is_public(self) -> bool | None:
-        """Whether the bucket's policy lets everybody in and nothing blocks it; None where the server does not tell."""
-        policy = self._ask(self._client.get_bucket_policy_status)
-        block = self._ask(self._client.get_public_access_block)
-        if block and block["PublicAccessBlockConfiguration"].get("RestrictPublicBuckets"):
-            return False
-        return None if policy is None else bool(policy.get("PolicyStatus", {}).get("IsPublic"))
-
     def locked_for(self) -> timedelta:
         """Return how long the bucket keeps new objects from being deleted, by default."""
-        answer = self._ask(self._client.get_object_lock_configuration) or {}
+        answer = asked(self._client.get_object_lock_configuration, self.name) or {}
         rule = answer.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention", {})
         return timedelta(days=rule.get("Days", 0) + 365 * rule.get("Years", 0))
 
     def folders(self, prefix: str) -> list[str]:
         """Return the prefixes one level below a prefix."""
-        where = {"Bucket": self.name, "Prefix": prefix, "Delimiter": "/"}
+        pages = self._pages(Prefix=prefix, Delimiter="/")
+        return [folder["Prefix"] for page in pages for folder in page.get("CommonPrefixes", ())]
+
+    def there(self, key: str) -> bool:
+        """Whether anything of an object is left: itself, a version or the marker of one, an unfinished upload.
+
+        Raises:
+            TransientError: nobody can tell, as what answers is not the bucket.
+            TransferError: nobody can tell, as there are old versions that we are not let see.
+        """
+        found, marked = self._head(key)
+        versions = self.versions(key)
+        if found or marked or versions or self.uploads(key):
+            return True
+        if versions is None and self._keeps_versions():
+            raise self._unseen(key)
+        return self._lists(key)
+
+    def hides_versions(self, key: str) -> bool:
+        """Whether a bucket keeps versions, or may, and does not let us see those of an object."""
         with translated(f"look into bucket {self.name}"):
             try:
-                pages = list(self._client.get_paginator("list_objects_v2").paginate(**where))
+                self._client.list_object_versions(Bucket=self.name, Prefix=key)
             except ClientError as error:
-                if code(error) not in UNSUPPORTED:
+                if not lacking(error):
                     raise
-                pages = list(self._client.get_paginator("list_objects").paginate(**where))
-        return [folder["Prefix"] for page in pages for folder in page.get("CommonPrefixes", ())]
+                kept = self._keeps_versions()
+                return code(error) in DENIED if kept is None else kept  # what lacks both calls has no versions
+        return False
 
     def versions(self, key: str) -> list[str] | None:
         """Return the versions of an object, markers of deletion among them; None where the server has no such call."""
@@ -210,17 +177,13 @@ class Bucket:
             for version in versions or ():
                 self._erase_version(key, version)
             # some servers take the question for versions for one for objects, and so list none of what is there
-            if not versions and self.head(key) is not None:
+            found, marked = (None, False) if versions else self._head(key)
+            if found is not None:
                 self._erase_unlisted(key)
-        if soon(lambda: self.head(key) is not None or self.versions(key) or self.uploads(key), lambda left: not left):
+            if versions is None and marked:  # deleted before, in name
+                raise self._unseen(key)
+        if soon(lambda: self.there(key), lambda left: not left):
             raise TransferError(f"bucket {self.name} still has {key} after it was told to delete it")
-
-    def address(self, key: str) -> str:
-        """Return where somebody without an account would find an object."""
-        with translated(f"find the address of an object of bucket {self.name}"):
-            where = {"Bucket": self.name, "Key": key}
-            found: str = self._anonymous.generate_presigned_url("get_object", Params=where)
-        return found
 
     def link(self, key: str, until: datetime | None) -> tuple[str, datetime]:
         """Return a link to an object and when it ends."""
@@ -237,6 +200,30 @@ class Bucket:
             raise TransferError(f"bucket {self.name} does not open its own links: it answered {answered}")
         s3_links.check_ends(self._client, self.name, key, behind)
 
+    def _lists(self, key: str) -> bool:
+        """Whether a bucket has an object by its list; a 404 is also what a proxy says of a server that is down."""
+        try:
+            pages = self._pages(Prefix=key)
+        except TransferError as error:
+            cause = error.__cause__
+            if not isinstance(cause, ClientError) or status(cause) != 404:
+                raise
+            raise TransientError(
+                f"cannot tell whether {key} is gone: what answers in place of bucket {self.name} says 404 to "
+                "everything, as a proxy does whose server is down"
+            ) from error
+        return any(entry["Key"] == key for page in pages for entry in page.get("Contents", ()))
+
+    def _pages(self, **where: str) -> list[dict[str, Any]]:
+        """List objects, in the second way to do so, or else in the first."""
+        with translated(f"look into bucket {self.name}"):
+            try:
+                return list(self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, **where))
+            except ClientError as error:
+                if code(error) not in UNSUPPORTED:
+                    raise
+                return list(self._client.get_paginator("list_objects").paginate(Bucket=self.name, **where))
+
     def _erase_version(self, key: str, version: str) -> None:
         try:
             self._client.delete_object(Bucket=self.name, Key=key, VersionId=version)
@@ -249,40 +236,33 @@ class Bucket:
     def _erase_unlisted(self, key: str) -> None:
         answer = self._client.delete_object(Bucket=self.name, Key=key)
         if answer.get("DeleteMarker"):
-            raise TransferError(
-                f"bucket {self.name} keeps old versions of {key} and does not let us see them: the photo is still "
-                "there; allow s3:ListBucketVersions and s3:DeleteObjectVersion, or delete its versions there"
-            )
+            raise self._unseen(key)
+
+    def _unseen(self, key: str) -> TransferError:
+        return TransferError(
+            f"bucket {self.name} keeps old versions of {key} and does not let us see them: the photo is still there; "
+            "allow s3:ListBucketVersions and s3:DeleteObjectVersion, or delete its versions there"
+        )
+
+    def _keeps_versions(self) -> bool | None:
+        """Whether old versions are kept of what is deleted; None where the server does not tell."""
+        answer = asked(self._client.get_bucket_versioning, self.name)
+        return None if answer is None else answer.get("Status") in {"Enabled", "Suspended"}
 
     def _locked(self, key: str, version: str) -> str | None:
         """Say until when an object is locked; None if it is not, or nobody tells."""
-        there = self._ask(self._client.head_object, Key=key, VersionId=version) or {}
+        there = asked(self._client.head_object, self.name, Key=key, VersionId=version) or {}
         if "ObjectLockRetainUntilDate" in there:
             return f"locked until {there['ObjectLockRetainUntilDate']:%Y-%m-%d %H:%M} ({there.get('ObjectLockMode')})"
         held = there.get("ObjectLockLegalHoldStatus") == "ON"
         return "under a legal hold until somebody takes it off" if held else None
-
-    def _ask(self, call: Callable[..., dict[str, Any]], **parameters: str) -> dict[str, Any] | None:
-        """Make a call that not every server has or allows; {} if there is nothing to say, None if it does not say."""
-        with translated(f"look at the settings of bucket {self.name}"):
-            try:
-                return call(Bucket=self.name, **parameters)
-            except ClientError as error:
-                if code(error) == "NoSuchBucket":
-                    raise
-                if code(error) in UNSUPPORTED | DENIED or status(error) in {400, 405, 501}:
-                    return None
-                if status(error) == 404:
-                    return {}
-                raise
 
     def _listed(self, operation: str, kinds: tuple[str, ...], key: str, name: str) -> list[str] | None:
         with translated(f"look into bucket {self.name}"):
             try:
                 pages = list(self._client.get_paginator(operation).paginate(Bucket=self.name, Prefix=key))
             except ClientError as error:
-                unknown = status(error) in {404, 405, 501} and code(error) != "NoSuchBucket"
-                if code(error) in UNSUPPORTED | DENIED or unknown:
+                if lacking(error):
                     return None
                 raise
         return [entry[name] for page in pages for kind in kinds for entry in page.get(kind, ()) if entry["Key"] == key]

@@ -1,7 +1,8 @@
 """What the errors of an S3 client mean for an upload."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -70,19 +71,45 @@ def status(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+def lacking(error: ClientError) -> bool:
+    """Whether a server has no such call, or does not let us make it."""
+    unknown = status(error) in {404, 405, 501} and code(error) != "NoSuchBucket"
+    return unknown or code(error) in UNSUPPORTED | DENIED
+
+
+def asked(call: Callable[..., dict[str, Any]], bucket: str, **parameters: str) -> dict[str, Any] | None:
+    """Make a call about a bucket's settings that not every server has or allows.
+
+    Returns:
+        the answer; {} if there is nothing to say, None if the server does not say.
+    """
+    with translated(f"look at the settings of bucket {bucket}"):
+        try:
+            return call(Bucket=bucket, **parameters)
+        except ClientError as error:
+            if code(error) == "NoSuchBucket":
+                raise
+            if code(error) in UNSUPPORTED | DENIED or status(error) in {400, 405, 501}:
+                return None
+            if status(error) == 404:
+                return {}
+            raise
+
+
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
+def translated(doing: str, sent: Callable[[], bool] = lambda: False) -> Iterator[None]:
     """Turn what the client raises into errors of ours.
 
     Args:
         doing: what for, in people's words: "upload to bucket photos".
+        sent: says whether some of a photo has left.
     """
     try:
         yield
     except ClientError as error:
         raise _answer(error, doing) from error
     except SSLError as error:
-        raise tls_failed(f"cannot {doing}", str(error)) from error
+        raise tls_failed(f"cannot {doing}", str(error), sent=sent()) from error
     except (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError) as error:
         raise no_connection(f"cannot {doing}", type(error).__name__) from error
     except (NetworkError, HTTPClientError) as error:
