@@ -154,11 +154,14 @@ def _try(place: "Place", secrets: dict[str, str], *, missing: list[str], check: 
     from cloak.upload import keyring_secrets  # noqa: PLC0415
     from cloak.upload.credentials import Credentials  # noqa: PLC0415
     from cloak.upload.destinations import load  # noqa: PLC0415
+    from cloak.upload.errors import opening  # noqa: PLC0415
 
     credentials = Credentials(place.name, lambda name: secrets.get(name) or keyring_secrets.get(name))
     opened = False
     try:
-        with closing(load(place.kind).open(place.settings, credentials)) as destination:
+        with opening(place.name):
+            made = load(place.kind).open(place.settings, credentials)
+        with closing(made) as destination:
             opened = True
             if check:
                 _say(place, destination)
