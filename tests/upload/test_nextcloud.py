@@ -9,11 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cloak.errors import AudienceError, ConfigError, CredentialsError, TransferError, TransientError, UploadError
+from cloak.errors import AudienceError, ConfigError, CredentialsError, TransferError, TransientError
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Wish
 from cloak.upload.destinations.nextcloud import Nextcloud
-from cloak.upload.destinations.webdav import WebDav
 
 from .contract import Contract
 from .items import item
@@ -274,91 +273,3 @@ def test_shares_that_are_no_list_are_not_taken_for_none(destination, server, dat
     server.fail("GET", SHARES, Answer(200, {"ocs": {"meta": {"statuscode": 200}, "data": data}}))
     with pytest.raises(TransferError, match="not understood"):
         destination.put(item(), Wish())
-
-
-@pytest.mark.parametrize(("kind", "seen"), [(0, "followers"), (1, "followers"), (3, "link"), (4, "link")])
-@pytest.mark.parametrize("deep", [0, 1, 2, 3])
-def test_a_share_that_somebody_made_later_of_a_photo_or_a_folder_around_it_is_seen(server, deep, kind, seen):
-    with opened(server.address, f"{secrets.token_hex(4)}/mine") as destination:
-        (server.home / destination._folder).parent.mkdir()
-        one = item()
-        placed = destination.put(one, Wish(album="Sömmer"))
-        assert destination.look(placed.handle).audience is Audience.OWNER
-        path = f"{destination._folder}/Sömmer/{one.name}"
-        server.share("/" + "/".join(path.split("/")[: deep + 1]), kind)
-        assert destination.look(placed.handle).audience == seen
-        destination.delete(placed.handle)
-        assert destination.look(placed.handle) is None
-
-
-def test_a_folder_above_that_is_shared_during_a_run_takes_no_more_photos(server):
-    with opened(server.address, f"{secrets.token_hex(4)}/mine") as destination:
-        above = destination._folder.partition("/")[0]
-        (server.home / above).mkdir()
-        destination.check(Wish())
-        destination.put(item(), Wish())
-        server.share(f"/{above}", 3)
-        one = item(seed=1)
-        with pytest.raises(AudienceError, match=f"the folder /{above} on Nextcloud is shared"):
-            destination.put(one, Wish())
-        assert copies(server, one.name) == []
-
-
-@contextmanager
-def as_webdav(url: str) -> Iterator[WebDav]:
-    destination = WebDav.open({"url": url, "user": wsgidav.USER}, Credentials("test", lambda _: wsgidav.PASSWORD))
-    try:
-        yield destination
-    finally:
-        destination.close()
-
-
-@pytest.mark.parametrize("root", [f"dav/files/{wsgidav.USER}", "webdav"])
-def test_kind_webdav_puts_nothing_into_a_nextcloud_and_says_which_kind_does(server, root):
-    """It would not see shares, and what it deletes stays in the trash bin."""
-    with as_webdav(f"{server.address}/remote.php/{root}/photos") as destination:
-        for act in (lambda: destination.check(Wish()), lambda: destination.put(item(), Wish())):
-            with pytest.raises(UploadError, match="nothing was uploaded; set it up again as kind nextcloud"):
-                act()
-    assert not {"PUT", "MKCOL"} & {method for method, _ in server.requests}
-
-
-def test_what_kind_webdav_left_in_a_nextcloud_is_taken_away_and_called_gone_once_the_kind_is_right(server):
-    folder = secrets.token_hex(4)
-    with opened(server.address, folder) as destination:
-        first, second = (destination.put(item(seed=seed), Wish()).handle for seed in (1, 2))
-        with as_webdav(first.rpartition("/")[0]) as earlier:
-            with pytest.raises(UploadError, match="nobody here can tell who sees the photo"):
-                earlier.look(first)
-            with pytest.raises(TransferError, match=r"put into that.*kind nextcloud"):
-                earlier.delete(first)
-        name = first.rpartition("/")[2]
-        assert [each.startswith(f"{name}.d") for each in copies(server, name)] == [True]
-        assert destination.look(first) is not None
-        destination.delete(first)
-        assert destination.look(first) is None
-        older = second.replace(f"dav/files/{wsgidav.USER}", "webdav")
-        assert destination.look(older).audience is Audience.OWNER
-        destination.delete(older)
-        assert destination.look(second) is None
-        assert copies(server, second.rpartition("/")[2]) == []
-
-
-@pytest.mark.parametrize("version", [(10, 15, 0), (14, 0, 0)])
-def test_owncloud_is_said_to_be_none_that_is_known_and_nothing_there_is_called_gone(server, version):
-    server.version = version
-    with opened(server.address, secrets.token_hex(4)) as destination:
-        with pytest.raises(UploadError, match=r"no Nextcloud from 15 on.*as ownCloud does"):
-            destination.check(Wish())
-        address = destination._files.address("a.jpg")
-        for act in (lambda: destination.delete(address), lambda: destination.find("a.jpg")):
-            (server.home / destination._folder).mkdir(exist_ok=True)
-            with pytest.raises(UploadError, match="ownCloud"):
-                act()
-
-
-def test_a_server_that_does_not_answer_as_nextcloud_does_is_told_from_it(destination, server):
-    for answer in (Answer(404), Answer(200, b"<ocs/>"), Answer(200, {"ocs": {"meta": {}, "data": {"version": {}}}})):
-        server.fail("GET", "/ocs/v2.php/cloud/capabilities", answer)
-        with pytest.raises((UploadError, TransferError), match=r"not that of Nextcloud|not say that it is Nextcloud"):
-            destination.check(Wish())

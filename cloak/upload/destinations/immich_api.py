@@ -120,9 +120,10 @@ class Server:
         """Have a picture deleted without a stay in the trash; that takes the server a moment."""
         self._call("DELETE", "assets", "delete a picture", json={"ids": [number], "force": True}, gone=True)
 
-    def albums(self) -> list[Mapping[str, Any]]:
-        """Return the albums that the user sees."""
-        found: list[Mapping[str, Any]] = self._told("GET", "albums", "list albums")
+    def albums(self, holding: str = "") -> list[Mapping[str, Any]]:
+        """Return the albums that the user sees; with the number of a picture, those that it is in."""
+        asked = {"assetId": holding} if holding else {}
+        found: list[Mapping[str, Any]] = self._told("GET", "albums", "list albums", params=asked)
         return found
 
     def new_album(self, name: str, number: str) -> None:
@@ -153,6 +154,11 @@ class Server:
     def link(self, number: str) -> Mapping[str, Any] | None:
         """Return what the server says of a link; None if there is none."""
         return self._get(f"shared-links/{number}", "look at a link", ("expiresAt",))
+
+    def links(self, number: str) -> list[Mapping[str, Any]]:
+        """Return the user's links to a picture, but for those to an album that it is in: that says so itself."""
+        found: list[Mapping[str, Any]] = self._told("GET", "shared-links", "list links")
+        return [link for link in found if any(asset["id"] == number for asset in link["assets"])]
 
     def erase_link(self, number: str) -> None:
         """Delete a link."""
