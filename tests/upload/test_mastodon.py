@@ -220,6 +220,23 @@ def test_pixelfed_posts_for_followers_at_the_least_and_deletes_pictures_with_pos
         assert (fake.posts, fake.media) == ({}, {})
 
 
+@pytest.mark.parametrize("locked", [False, None])
+@pytest.mark.parametrize("kind", [Mastodon, Pixelfed])
+def test_an_account_that_anybody_may_follow_has_no_followers_to_show_a_photo_to(
+    connect: Callable[..., Mastodon], kind: type[Mastodon], locked: bool | None
+) -> None:
+    fake = MastodonFake(pixelfed=kind is Pixelfed)
+    with fake.running():
+        destination = connect(fake, kind=kind)
+        destination.check(FOLLOWERS)
+        fake.locked = locked
+        with pytest.raises(AudienceError, match=r"anybody may follow.*(Public profile|private account).*--public"):
+            destination.check(FOLLOWERS)
+        for wish in (Wish(), PUBLIC):
+            if wish.audience in kind.AUDIENCES:
+                destination.check(wish)
+
+
 def test_the_same_photo_twice_is_two_posts(fake: MastodonFake, destination: Mastodon) -> None:
     first, second = (destination.put(item(), Wish()) for _ in range(2))
     assert first.handle != second.handle

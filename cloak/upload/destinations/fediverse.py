@@ -49,6 +49,12 @@ class Account:
         with translated(f"sign in to {self._server}", self._session):
             return str(self._client.account_verify_credentials()["id"])
 
+    @property
+    def locked(self) -> bool:
+        """Whether people have to ask before they follow the account; not by Mastodon's default. Asked each time."""
+        with translated(f"ask who may follow on {self._server}", self._session):
+            return self._client.account_verify_credentials().get("locked") is True
+
     def check(self) -> None:
         """See that the token is good for reading; only a post shows whether it is for posting."""
         for _ in self.posts(1):

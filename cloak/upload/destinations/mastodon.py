@@ -46,6 +46,7 @@ class Mastodon:
         Setting(name="access-token", question="Access token", secret=True),
     )
     AUDIENCES: ClassVar[tuple[Audience, ...]] = (Audience.OWNER, Audience.FOLLOWERS, Audience.PUBLIC)
+    LOCK: ClassVar[str] = "in its preferences, under Public profile, Privacy and reach"
 
     def __init__(self, account: "Account") -> None:
         self._account = account
@@ -61,11 +62,16 @@ class Mastodon:
         return cls(Account(base(settings.get("server", "")), credentials.need("access-token")))
 
     def check(self, wish: Wish) -> None:
-        """See that the token is good for all that is to be done, and the audience is there."""
+        """See that the token is good for all that is to be done, and followers are those that were let in."""
         self._visibility(wish)
         if wish.album:
             raise UploadError(f"{self.KIND} has no albums: leave out --album, whose name would be in the post")
         self._account.check()
+        if wish.audience is Audience.FOLLOWERS and not self._account.locked:
+            raise AudienceError(
+                "anybody may follow this account, and see then what its followers see: have it accept no followers by "
+                f"itself ({self.LOCK}), or pass --public"
+            )
 
     def put(self, item: Item, wish: Wish) -> Placed:
         """Post one photo, and delete it again if more people see it than wished."""

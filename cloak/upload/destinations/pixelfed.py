@@ -11,3 +11,4 @@ class Pixelfed(Mastodon):
 
     KIND: ClassVar[str] = "pixelfed"
     AUDIENCES: ClassVar[tuple[Audience, ...]] = (Audience.FOLLOWERS, Audience.PUBLIC)
+    LOCK: ClassVar[str] = "in its settings, under Privacy: a private account"

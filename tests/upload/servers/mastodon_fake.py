@@ -44,6 +44,7 @@ class MastodonFake(Loopback):
 
     Attributes:
         version: what it says it is.
+        locked: whether people have to ask before they follow; by default a real one lets everybody.
         slow: how often it says that a picture is still being processed.
         visibility: what it makes of every post, whatever was asked for; None for what was.
         keeps_media: whether pictures outlive their post, as before 4.4.
@@ -52,6 +53,7 @@ class MastodonFake(Loopback):
     def __init__(self, *, version: str = "4.5.0", pixelfed: bool = False) -> None:
         super().__init__()
         self.version, self.pixelfed = version, pixelfed
+        self.locked = True
         self.slow, self.visibility, self.keeps_media = 0, None, False
         self.tokens: dict[str, tuple[str, frozenset[str]]] = {}
         self.media: dict[str, Media] = {}
@@ -71,7 +73,8 @@ class MastodonFake(Loopback):
                 return self._instance(request, api)
             case "GET", ["api", "v1", "accounts", "verify_credentials"]:
                 self._known(request.query, set())
-                return Answer(body={"id": self._account(request, "read:accounts"), "username": "me", "acct": "me"})
+                account = self._account(request, "read:accounts")
+                return Answer(body={"id": account, "username": "me", "acct": "me", "locked": self.locked})
             case "GET", ["api", "v1", "accounts", number, "statuses"]:
                 return self._list(request, number)
             case "POST", ["api", "v2", "media"]:
