@@ -106,14 +106,26 @@ class Account:
         )
 
     def post(self, number: str) -> Mapping[str, Any] | None:
-        """Return a post; None if there is none."""
+        """Return a post; None if there is none, by the word of the server that knows the account."""
         with translated(f"look at a post on {self._server}", self._session):
             try:
                 return self._whole(self._client.status(number))
             except mastodon.MastodonAPIError as error:
-                if status_of(error) in {404, 410}:
-                    return None
-                raise
+                if status_of(error) not in {404, 410}:
+                    raise
+        self._confirm()
+        return None
+
+    def _confirm(self) -> None:
+        """See that it is the server which said that there is nothing: a proxy before one that is down says so, too.
+
+        Raises:
+            TransferError: it is not.
+        """
+        with translated(f"sign in to {self._server}", self._session):
+            number = str(self._client.account_verify_credentials()["id"])
+        if number != self.number:
+            raise TransferError(f"{self._server} answers for another account than before: is that its address?")
 
     def posts(self, pages: int) -> Iterator[Mapping[str, Any]]:
         """Yield the account's posts that have pictures, the newest first."""

@@ -174,13 +174,20 @@ class Server:
 
     def _get(self, path: str, doing: str, fields: tuple[str, ...]) -> Mapping[str, Any] | None:
         answer = self._call("GET", path, doing, gone=True)
-        return None if answer.status_code in _GONE else self._read(answer, doing, fields)
+        if answer.status_code not in _GONE:
+            found: Mapping[str, Any] = self._read(answer, doing, fields)
+            return found
+        self._read(answer, doing, ("message",))
+        # a proxy before a server that is down says as well that there is nothing
+        if self._told("GET", "users/me", "sign in", ("id",))["id"] != self.user:
+            raise TransferError(f"{self.address} answers for another user than before: is that Immich's address?")
+        return None
 
     def _told(self, method: str, path: str, doing: str, fields: tuple[str, ...] = (), **options: Any) -> Any:  # noqa: ANN401 -- JSON
         return self._read(self._call(method, path, doing, **options), doing, fields)
 
     def _read(self, answer: httpx.Response, doing: str, fields: tuple[str, ...]) -> Any:  # noqa: ANN401 -- JSON
-        """Return what an answer says.
+        """Return what an answer says, in words of Immich's own.
 
         Raises:
             TransferError: it is no JSON or lacks a field.
