@@ -187,7 +187,10 @@ def _say(place: "Place", destination: "Destination") -> None:
     if not tried.written or tried.audience is None:
         click.echo("It lets you in. Whether it takes photos was not tried: others would have seen the picture.")
         return
-    click.echo("It lets you in, took a picture of noise, and let go of it again.")
+    if tried.kept:
+        click.echo(f"It lets you in, and took a picture of noise. It does not let go of photos at once: {tried.kept}.")
+    else:
+        click.echo("It lets you in, took a picture of noise, and let go of it again.")
     password = ", which has a password" if tried.password else ""
     click.echo(f"Of uploads it says: {WHO[tried.audience]}{password}.")
     if tried.expires:

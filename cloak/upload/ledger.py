@@ -126,6 +126,10 @@ class Ledger:
             (_now(), placed.audience, placed.handle, _seconds(placed.expires), identity),
         )
 
+    def keep(self, identity: str, handle: str) -> None:
+        """Note what is left of an upload that was interrupted, which is not to be found by its name any more."""
+        self._execute("UPDATE uploads SET handle = ? WHERE id = ?", (handle, identity))
+
     def drop(self, identity: str) -> None:
         """Forget an upload of which nothing ever was there."""
         self._execute("DELETE FROM uploads WHERE id = ? AND state = 'pending'", (identity,))

@@ -144,7 +144,7 @@ def test_a_post_that_a_server_makes_late_which_minds_no_key_is_deleted_at_the_ne
             case.destination.put(photo, Wish())
         assert case.there() == (1, 1)
         placed = case.destination.put(photo, Wish())
-        assert [f"1/{number}" for number in case.fake.posts] == [placed.handle]
+        assert [f"1/{number}/{post.media[0]}" for number, post in case.fake.posts.items()] == [placed.handle]
 
 
 def test_a_key_whose_post_was_deleted_does_not_keep_the_photo_from_being_posted_again() -> None:

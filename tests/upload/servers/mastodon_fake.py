@@ -149,6 +149,8 @@ class MastodonFake(Loopback):
 
     def _processed(self, request: Request, number: str) -> Answer:
         media = self._own_media(request, number)
+        if media.attached:
+            raise Refused(404, {"error": "Record not found"})
         media.polls += 1
         ready = media.polls >= self.slow
         return Answer(200 if ready else 206, self._attachment(media, ready=ready))
@@ -227,6 +229,8 @@ class MastodonFake(Loopback):
         if (self._boolean(given, "delete_media") or self.pixelfed) and not self.keeps_media:
             for media in post.media:
                 del self.media[media]
+        for media in set(post.media) & set(self.media):
+            self.media[media].attached = False
         return Answer(body=self._status(post) | {"text": post.text})
 
     def _file(self, token: str) -> Answer:
