@@ -193,10 +193,12 @@ class Ledger:
                 free.append(entry)
         return free
 
-    def same(self, sha256: str, destination: str) -> Entry | None:
-        """Return an upload of the same bytes that is at the same place, or None."""
-        found = self._select("state = 'placed' AND sha256 = ? AND destination = ?", (sha256, destination))
-        return found[0] if found else None
+    def same(self, sha256: str, destination: str) -> list[Entry]:
+        """Return the uploads of the same bytes that are at the same place: what stays longest first, overdue last."""
+        return self._select(
+            "state = 'placed' AND sha256 = ? AND destination = ? ORDER BY expires IS NOT NULL, expires DESC",
+            (sha256, destination),
+        )
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[Entry]:
         with self._explained():
