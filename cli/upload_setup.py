@@ -154,11 +154,14 @@ def _try(place: "Place", secrets: dict[str, str], *, missing: list[str], check: 
     from cloak.upload import keyring_secrets  # noqa: PLC0415
     from cloak.upload.credentials import Credentials  # noqa: PLC0415
     from cloak.upload.destinations import load  # noqa: PLC0415
+    from cloak.upload.errors import opening  # noqa: PLC0415
 
     credentials = Credentials(place.name, lambda name: secrets.get(name) or keyring_secrets.get(name))
     opened = False
     try:
-        with closing(load(place.kind).open(place.settings, credentials)) as destination:
+        with opening(place.name):
+            made = load(place.kind).open(place.settings, credentials)
+        with closing(made) as destination:
             opened = True
             if check:
                 _say(place, destination)
@@ -184,7 +187,10 @@ def _say(place: "Place", destination: "Destination") -> None:
     if not tried.written or tried.audience is None:
         click.echo("It lets you in. Whether it takes photos was not tried: others would have seen the picture.")
         return
-    click.echo("It lets you in, took a picture of noise, and let go of it again.")
+    if tried.kept:
+        click.echo(f"It lets you in, and took a picture of noise. It does not let go of photos at once: {tried.kept}.")
+    else:
+        click.echo("It lets you in, took a picture of noise, and let go of it again.")
     password = ", which has a password" if tried.password else ""
     click.echo(f"Of uploads it says: {WHO[tried.audience]}{password}.")
     if tried.expires:

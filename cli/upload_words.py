@@ -10,7 +10,7 @@ from cloak.upload.send import Sent
 WHO = {
     Audience.OWNER: "only you can see it",
     Audience.LINK: "whoever has the link can see it",
-    Audience.FOLLOWERS: "those who follow you there can see it",
+    Audience.FOLLOWERS: "those who follow you there, or whom it is shared with there, can see it",
     Audience.PUBLIC: "EVERYBODY can see it",
 }
 

@@ -29,6 +29,7 @@
         ├── ResidueError            the written bytes hold something that is not known to be harmless
         ├── WriteError              the file could not be written; nothing was left behind
         └── TransferError           the file could not be uploaded; nothing was left behind, or it is said where
+            ├── KeptError           it was deleted, and the server keeps it for a while all the same
             └── TransientError      and may be next time: busy, cut off, out of reach
                 └── UnreachableError   the server could not be connected to: nothing was sent
 
@@ -150,6 +151,10 @@ class WriteError(PhotoError):
 
 class TransferError(PhotoError):
     """The file could not be uploaded; nothing was left behind, or the message says where."""
+
+
+class KeptError(TransferError):
+    """All was done to delete it, and the server keeps it for a while all the same, for whoever has its address."""
 
 
 class TransientError(TransferError):

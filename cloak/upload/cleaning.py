@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from cloak.errors import KeptError
 from cloak.upload.destination import Destination
 from cloak.upload.ledger import Ledger, State
 
@@ -33,6 +34,10 @@ def clean(
     if handle is None:
         ledger.drop(identity)
         return None
-    destination.delete(handle)
+    try:
+        destination.delete(handle)
+    except KeptError:
+        ledger.keep(identity, handle)  # by its name it is not to be found any more
+        raise
     ledger.end(identity, State.DELETED)
     return State.DELETED

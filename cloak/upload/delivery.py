@@ -3,23 +3,25 @@
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from cloak.errors import AudienceError, CloakError, PhotoError, TransientError, UnreachableError, UploadError
 from cloak.files import read
 from cloak.upload.backoff import Backoff
 from cloak.upload.cleaning import clean
 from cloak.upload.destination import Cleared, Destination, Item, Placed, Wish, clear
+from cloak.upload.earlier import SKEW, falls_short
 from cloak.upload.errors import understood, underway
 from cloak.upload.ledger import Entry, Ledger, State
 from cloak.upload.names import random_name
 from cloak.upload.outage import Outage
 from cloak.upload.parcel import Parcel, Sent
+from cloak.upload.purge import purge
 
 _MOST_BYTES = 1 << 31
 
-SKEW = timedelta(minutes=5)
-"""How much a server's clock may differ from ours before that is worth a word."""
+_ONCE = Backoff(attempts=1)
+"""`purge` comes again."""
 
 NOT_TRIED = "not tried: the server cannot be reached; upload it again once it can"
 """What is said of photos after the run gave up on the server."""
@@ -59,14 +61,41 @@ class Delivery:
         try:
             file = clear(_content(parcel))
             sha256 = hashlib.sha256(file.data).hexdigest()
-            before = None if again else self.ledger.same(sha256, self.place)
-            if before:
-                return Sent(parcel=parcel, id=before.id, already=True, notes=tuple(self._older(before)))
+            if not again and (there := self._already(parcel, sha256)):
+                return there
             if vain := self._vain():
                 return Sent(parcel=parcel, reason=vain)
             return self._send(parcel, file, sha256, alt)
         except PhotoError as error:
             return Sent(parcel=parcel, reason=str(error))
+
+    def _already(self, parcel: Parcel, sha256: str) -> Sent | None:
+        """Return what to say of a photo that is there already, for some time to come; None if it is not.
+
+        What is overdue is deleted, as it was to be: some servers keep one of each content.
+        """
+        now = datetime.now(UTC)
+        found = self.ledger.same(sha256, self.place)
+        overdue = [one for one in found if one.expires and one.expires <= now]
+        for before in (one for one in found if one not in overdue):
+            try:
+                seen, notes = self._seen(before), []
+            except (PhotoError, UploadError) as error:
+                seen, notes = None, [f"{before.id} was taken for being there still, as nobody could be asked: {error}"]
+            if seen or notes:
+                notes += falls_short(before, seen, self.wish)
+                return Sent(parcel=parcel, id=before.id, already=True, notes=tuple(notes))
+        if not self.outage.given_up:
+            for _ in purge(overdue, self.ledger, lambda _: self.destination, run=self.run, backoff=_ONCE, close=False):
+                pass  # what could not be deleted stays due, and is said by `purge`
+        return None
+
+    def _seen(self, before: Entry) -> Placed | None:
+        """Return what the destination says of an upload; None if somebody deleted it there."""
+        if self.outage.given_up:
+            raise UnreachableError(NOT_TRIED)
+        with understood(self.place):
+            return self.outage.call(self.backoff, lambda: self.destination.look(str(before.handle)))
 
     def _vain(self) -> str:
         """Say why nothing is to be sent any more; "" if something is."""
@@ -136,14 +165,6 @@ class Delivery:
             self.ledger.fail(identity, str(error))
             return f"something of it may be there still: `cloak uploads purge` deletes it ({identity})"
         return ""
-
-    def _older(self, before: Entry) -> Iterable[str]:
-        """Say in what an upload that is there already is not as wished."""
-        if before.audience and before.audience.wider_than(self.wish.audience):
-            yield f"{before.id}, which is there already, can be seen by more people than wished: {before.audience}"
-        if self.wish.expires and (before.expires is None or before.expires > self.wish.expires + SKEW):
-            until = f"until {before.expires:%Y-%m-%d %H:%M} UTC" if before.expires else "until you delete it"
-            yield f"{before.id}, which is there already, stays for longer than wished: {until}"
 
     def _notes(self, placed: Placed) -> Iterable[str]:
         if placed.expires and placed.expires < datetime.now(UTC):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cloak.errors import CloakError, TransferError, TransientError, UnreachableError
+from cloak.errors import CloakError, TransferError, TransientError, UnreachableError, UploadError
 
 
 @contextmanager
@@ -19,9 +19,15 @@ def underway() -> Iterator[None]:
         raise TransientError(str(error)) from error
 
 
+OURS = (AssertionError, MemoryError, NameError, NotImplementedError)
+"""What no answer of a server brings about, but a mistake in a program or a computer that is at its end."""
+
+
 @contextmanager
 def understood(who: str) -> Iterator[None]:
     """Take what a destination stumbles over for an answer that makes no sense: that ends one photo, and not the run.
+
+    Libraries raise all kinds of errors, also some of no family of theirs, so it is all that is not in `OURS`.
 
     Args:
         who: gave the answer: the user's name of the destination.
@@ -31,12 +37,32 @@ def understood(who: str) -> Iterator[None]:
     """
     try:
         yield
-    except CloakError:
+    except (CloakError, *OURS):
         raise
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except Exception as error:
         raise TransferError(
             f"{who} gave an answer that makes no sense here ({type(error).__name__}): check its address, and whether "
             "the server is of a version that is known here"
+        ) from error
+
+
+@contextmanager
+def opening(who: str) -> Iterator[None]:
+    """Make a destination: what goes wrong concerns all of its photos.
+
+    Args:
+        who: the user's name of the destination.
+
+    Raises:
+        UploadError: in place of an error that nobody expected. It does not show that one, which may hold a secret.
+    """
+    try:
+        yield
+    except (CloakError, *OURS):
+        raise
+    except Exception as error:
+        raise UploadError(
+            f"{who} cannot be opened ({type(error).__name__}): run `cloak upload setup {who}` again"
         ) from error
 
 

@@ -126,6 +126,10 @@ class Ledger:
             (_now(), placed.audience, placed.handle, _seconds(placed.expires), identity),
         )
 
+    def keep(self, identity: str, handle: str) -> None:
+        """Note what is left of an upload that was interrupted, which is not to be found by its name any more."""
+        self._execute("UPDATE uploads SET handle = ? WHERE id = ?", (handle, identity))
+
     def drop(self, identity: str) -> None:
         """Forget an upload of which nothing ever was there."""
         self._execute("DELETE FROM uploads WHERE id = ? AND state = 'pending'", (identity,))
@@ -189,10 +193,12 @@ class Ledger:
                 free.append(entry)
         return free
 
-    def same(self, sha256: str, destination: str) -> Entry | None:
-        """Return an upload of the same bytes that is at the same place, or None."""
-        found = self._select("state = 'placed' AND sha256 = ? AND destination = ?", (sha256, destination))
-        return found[0] if found else None
+    def same(self, sha256: str, destination: str) -> list[Entry]:
+        """Return the uploads of the same bytes that are at the same place: what stays longest first, overdue last."""
+        return self._select(
+            "state = 'placed' AND sha256 = ? AND destination = ? ORDER BY expires IS NOT NULL, expires DESC",
+            (sha256, destination),
+        )
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[Entry]:
         with self._explained():

@@ -3,21 +3,21 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cloak.errors import (
-    ConfigError,
-    MissingExtraError,
+    CloakError,
+    LedgerError,
     PhotoError,
     UnreachableError,
     UntrustedError,
     UploadError,
-    UsageError,
 )
 from cloak.upload.backoff import Backoff
 from cloak.upload.cleaning import clean
 from cloak.upload.destination import Destination
-from cloak.upload.errors import understood
+from cloak.upload.errors import opening, understood
 from cloak.upload.ledger import Entry, Ledger, State
 
 PATIENCE = Backoff(attempts=3, first=1.0, most=10.0, patience=30.0)
@@ -81,23 +81,25 @@ def purge(
                 continue
             try:
                 if entry.destination not in open_ones:
-                    open_ones[entry.destination] = open_destination(entry.destination)
+                    with opening(entry.destination):
+                        open_ones[entry.destination] = open_destination(entry.destination)
                 with understood(entry.destination):
                     purged = _delete(open_ones[entry.destination], ledger, entry, backoff)
                 refusals[entry.destination] = 0
-                yield purged
-            except (UploadError, ConfigError, MissingExtraError, UsageError, UnreachableError) as error:
-                refusals[entry.destination] += 1
-                hopeless = not isinstance(error, UploadError) or isinstance(error, UntrustedError)
-                if hopeless or entry.destination not in open_ones or refusals[entry.destination] == GIVE_UP:
-                    closed[entry.destination] = str(error)
-                yield _failed(ledger, entry, str(error))
-            except PhotoError as error:
-                yield _failed(ledger, entry, str(error))
+            except LedgerError:
+                raise
+            except Exception as error:  # whatever it is, the other destinations' uploads are due as well
+                if not isinstance(error, PhotoError) or isinstance(error, UnreachableError):
+                    refusals[entry.destination] += 1
+                    if _hopeless(error) or entry.destination not in open_ones or refusals[entry.destination] == GIVE_UP:
+                        closed[entry.destination] = _said(error)
+                purged = _failed(ledger, entry, _said(error))
+            yield purged
     finally:
         ledger.release(run)
         for destination in open_ones.values() if close else ():
-            destination.close()
+            with suppress(Exception):  # all was said
+                destination.close()
 
 
 def recover(destination: Destination, ledger: Ledger, *, place: str, run: str) -> Iterator[Purged]:
@@ -138,6 +140,18 @@ def _gone(destination: Destination, handle: str, backoff: Backoff) -> bool:
         raise
     except (PhotoError, UploadError):
         return False
+
+
+def _hopeless(error: Exception) -> bool:
+    """Whether an error would be the same for each upload that is there; others may be refused one."""
+    return not isinstance(error, UploadError) or isinstance(error, UntrustedError)
+
+
+def _said(error: Exception) -> str:
+    """Return what to say of an error: not the words of one that nobody expected, which may hold anything."""
+    if isinstance(error, CloakError):
+        return str(error)
+    return f"a mistake in this program, not at the server ({type(error).__name__}): please report it"
 
 
 def _fair(entries: Iterable[Entry]) -> list[Entry]:

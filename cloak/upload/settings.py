@@ -15,6 +15,7 @@ from cloak.upload import keyring_secrets, places
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Destination
 from cloak.upload.destinations import load as load_kind
+from cloak.upload.errors import opening
 from cloak.upload.expiry import expiry
 
 _HEAD = "Written by `cloak upload setup`, which keeps your comments. Secrets are in the system's keyring, never here."
@@ -57,7 +58,8 @@ class Place:
         Raises:
             ConfigError, MissingExtraError, UploadError: it cannot be used as it was set up.
         """
-        return load_kind(self.kind).open(self.settings, self.credentials)
+        with opening(self.name):
+            return load_kind(self.kind).open(self.settings, self.credentials)
 
 
 def read() -> dict[str, Place]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cloak.container import Container
-from cloak.errors import CloakError, TransferError, UnreachableError
+from cloak.errors import CloakError, KeptError, TransferError, UnreachableError
 from cloak.upload.destination import Audience, Destination, Item, Placed, Wish, clear
 from cloak.upload.errors import understood, underway
 from cloak.upload.names import random_name
@@ -25,12 +25,14 @@ class Tried:
         audience: who saw it, as the server said.
         expires: when the server itself would have deleted it, or ended its link.
         password: whether its link had one.
+        kept: what it does not let go of at once, and why; "" if there is nothing.
     """
 
     written: bool
     audience: Audience | None = None
     expires: datetime | None = None
     password: bool = False
+    kept: str = ""
 
 
 def try_out(destination: Destination, wish: Wish, name: str) -> Tried:
@@ -53,19 +55,30 @@ def try_out(destination: Destination, wish: Wish, name: str) -> Tried:
         with understood(name):
             placed = destination.put(item, wish)
             with underway():
-                _remove(destination, placed)
+                kept = _remove(destination, placed)
     except UnreachableError:
         raise  # there is no picture
     except CloakError as error:
         _clean(destination, item.name, error)
         raise
-    return Tried(written=True, audience=placed.audience, expires=placed.expires, password=placed.password is not None)
+    return Tried(
+        written=True,
+        audience=placed.audience,
+        expires=placed.expires,
+        password=placed.password is not None,
+        kept=kept,
+    )
 
 
-def _remove(destination: Destination, placed: Placed) -> None:
-    destination.delete(placed.handle)
+def _remove(destination: Destination, placed: Placed) -> str:
+    """Delete the picture, and return what to say if it is kept for a while."""
+    try:
+        destination.delete(placed.handle)
+    except KeptError as error:
+        return str(error)
     if destination.look(placed.handle) is not None:
         raise TransferError(f"{placed.handle} is still there after it was deleted: photos could not be deleted either")
+    return ""
 
 
 def _clean(destination: Destination, name: str, error: CloakError) -> None:

@@ -144,7 +144,7 @@ def test_a_post_that_a_server_makes_late_which_minds_no_key_is_deleted_at_the_ne
             case.destination.put(photo, Wish())
         assert case.there() == (1, 1)
         placed = case.destination.put(photo, Wish())
-        assert [f"1/{number}" for number in case.fake.posts] == [placed.handle]
+        assert [f"1/{number}/{post.media[0]}" for number, post in case.fake.posts.items()] == [placed.handle]
 
 
 def test_a_key_whose_post_was_deleted_does_not_keep_the_photo_from_being_posted_again() -> None:
@@ -275,3 +275,19 @@ def test_the_end_of_a_limit_may_be_in_seconds_since_1970_as_gotosocial_has_it() 
         with pytest.raises(TransientError) as caught:
             case.destination.put(item(), Wish())
         assert 35 < (caught.value.after or 0) <= 40
+
+
+@pytest.mark.parametrize("body", [b"404 page not found\n", {"message": "no route"}, {"error": "not found"}], ids=str)
+def test_a_proxy_that_says_of_everything_that_there_is_none_makes_nothing_gone(case: Case, body: object) -> None:
+    """As before a server that is down, in the middle of a run: who signed in is known by then."""
+    placed = case.destination.put(item(), Wish())
+    for method in ("GET", "DELETE", "POST"):
+        case.fake.fail(method, "/", Answer(404, body), times=99)
+    for act in (case.destination.delete, case.destination.look):
+        with pytest.raises(TransferError):
+            act(placed.handle)
+    case.fake.faults.clear()
+    assert case.there() == (1, 1)
+    assert case.destination.look(placed.handle) is not None
+    case.destination.delete(placed.handle)
+    assert case.there() == (0, 0)

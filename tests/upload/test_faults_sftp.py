@@ -186,3 +186,30 @@ def test_a_server_without_the_extension_for_renaming_is_served(tmp_path_factory)
             made.put(one, Wish())
         assert held(server.home / "photos") == [one.name]
         made.close()
+
+
+def test_a_server_that_greets_where_nobody_reads_is_said_to_speak_no_sftp(tmp_path_factory):
+    """As one line with echo in the .bashrc there brings about: paramiko's error for it is of no family of errors."""
+    with sshd.running(tmp_path_factory.mktemp("greets"), before="echo Welcome to the box") as server:
+        made = connect(server)
+        for act in (lambda: made.check(Wish()), lambda: made.put(item(), Wish()), lambda: made.find("a.jpg")):
+            with pytest.raises(UploadError, match=r"does not speak SFTP.*\.bashrc"):
+                act()
+        made.close()
+
+
+def test_an_answer_out_of_step_ends_one_photo_and_the_connection(destination, there, monkeypatch):
+    destination.check(Wish())
+    real, left = paramiko.SFTPClient.lstat, [1]
+
+    def once(self, path):
+        if left:
+            left.pop()
+            raise paramiko.SFTPError("Expected attributes")
+        return real(self, path)
+
+    monkeypatch.setattr(paramiko.SFTPClient, "lstat", once)
+    with pytest.raises(TransferError, match="is none of SFTP"):
+        destination.put(item(), Wish())
+    destination.put(item(), Wish())
+    assert len(held(there)) == 1

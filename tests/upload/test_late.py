@@ -147,8 +147,13 @@ def test_a_late_post_is_found_and_deleted_where_its_picture_can_still_be_posted(
         server.finish()
         assert len(server.posts) == 1
         (result,) = purge(ledger.due(), ledger, lambda _: destination, run="r", close=False)
-        assert "which servers before 4.4 keep for a day" in result.problem
+        assert "Mastodon before 4.4 keep for a day" in result.problem
         assert server.posts == {}
+        (result,) = purge(ledger.due(), ledger, lambda _: destination, run="r", close=False)
+        assert "Mastodon before 4.4 keep for a day" in result.problem
+        server.media.clear()
+        (result,) = purge(ledger.due(), ledger, lambda _: destination, run="r", close=False)
+        assert (result.state, ledger.due()) == (State.DELETED, [])
 
 
 def test_what_never_comes_is_looked_for_and_forgotten_in_the_end(tmp_path):

@@ -121,20 +121,6 @@ def test_deleting_takes_the_picture_with_it(fake: MastodonFake, destination: Mas
     assert (fake.posts, fake.media) == ({}, {})
 
 
-def test_a_server_before_4_4_is_not_asked_for_what_it_does_not_know_and_keeps_the_picture_which_is_said(
-    connect: Callable[..., Mastodon], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fediverse, "_PATIENCE", 2.0)
-    old = MastodonFake(version="4.3.9")
-    with old.running():
-        destination = connect(old)
-        placed = destination.put(item(), Wish())
-        with pytest.raises(TransferError, match="keep for a day"):
-            destination.delete(placed.handle)
-        assert old.posts == {}
-        destination.delete(placed.handle)  # the post is gone, and with it what there is to delete
-
-
 def test_what_was_interrupted_long_ago_is_found_on_a_later_page(fake: MastodonFake, destination: Mastodon) -> None:
     photo = item()
     placed = destination.put(photo, Wish())
@@ -218,6 +204,23 @@ def test_pixelfed_posts_for_followers_at_the_least_and_deletes_pictures_with_pos
         assert placed.audience is Audience.FOLLOWERS
         destination.delete(placed.handle)
         assert (fake.posts, fake.media) == ({}, {})
+
+
+@pytest.mark.parametrize("locked", [False, None])
+@pytest.mark.parametrize("kind", [Mastodon, Pixelfed])
+def test_an_account_that_anybody_may_follow_has_no_followers_to_show_a_photo_to(
+    connect: Callable[..., Mastodon], kind: type[Mastodon], locked: bool | None
+) -> None:
+    fake = MastodonFake(pixelfed=kind is Pixelfed)
+    with fake.running():
+        destination = connect(fake, kind=kind)
+        destination.check(FOLLOWERS)
+        fake.locked = locked
+        with pytest.raises(AudienceError, match=r"anybody may follow.*(Public profile|private account).*--public"):
+            destination.check(FOLLOWERS)
+        for wish in (Wish(), PUBLIC):
+            if wish.audience in kind.AUDIENCES:
+                destination.check(wish)
 
 
 def test_the_same_photo_twice_is_two_posts(fake: MastodonFake, destination: Mastodon) -> None:

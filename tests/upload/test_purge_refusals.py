@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cloak.errors import AudienceError, CredentialsError, TransientError, UntrustedError
+from cloak.errors import AudienceError, CredentialsError, LedgerError, TransientError, UntrustedError, UploadError
 from cloak.upload import purge as module
 from cloak.upload.backoff import Backoff
 from cloak.upload.credentials import Credentials
@@ -13,6 +13,7 @@ from cloak.upload.destination import Wish
 from cloak.upload.destinations.folder import Folder
 from cloak.upload.ledger import Ledger, State
 from cloak.upload.send import Parcel, deliver
+from cloak.upload.settings import open_destination
 
 from .items import item
 
@@ -106,3 +107,62 @@ def test_an_upload_that_cannot_be_looked_at_is_deleted_all_the_same(destination,
     (one,) = purge(destination, ledger)
     assert (one.problem, one.state) == ("", State.DELETED)
     assert ledger.due(LATER) == []
+
+
+class Odd(Exception):  # noqa: N818 -- as paramiko.SFTPError: of no family of errors
+    pass
+
+
+@pytest.mark.parametrize("where", ["open", "delete", "close"])
+@pytest.mark.parametrize("case", [(Odd("s3cret"), "Odd"), (NameError("s3cret"), "a mistake in this program")])
+def test_whatever_one_destination_raises_the_uploads_at_the_others_are_deleted(
+    destination, ledger, tmp_path, where, case
+):
+    error, words = case
+    bad = Refusing.open({"path": str(tmp_path / "bad")}, Credentials("test"))
+    for place, at, seconds in (("bad", bad, 100), ("nas", destination, 1)):
+        over = Wish(expires=LATER - timedelta(seconds=seconds))
+        parcel = Parcel(source=tmp_path / "x", content=item().file.data)
+        list(deliver([parcel], at, ledger, place=place, wish=over, backoff=QUICK))
+
+    def fail(*_):
+        raise error
+
+    def opened(name):
+        return fail() if (name, where) == ("bad", "open") else {"bad": bad, "nas": destination}[name]
+
+    if where != "open":
+        setattr(bad, where, fail)
+    results = {one.entry.destination: one for one in module.purge(ledger.due(LATER), ledger, opened, run="r")}
+    assert results["nas"].state is State.DELETED
+    if where == "close":
+        assert ledger.due(LATER) == []
+        return
+    assert words in results["bad"].problem
+    assert "s3cret" not in results["bad"].problem
+    (left,) = ledger.due(LATER)
+    assert (left.destination, left.problem, left.claim) == ("bad", results["bad"].problem, None)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), LedgerError("it is locked")])
+def test_what_is_to_end_a_purge_ends_it(destination, ledger, monkeypatch, error):
+    due(destination, ledger, 2)
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(destination, "delete", fail)
+    with pytest.raises(type(error)):
+        purge(destination, ledger)
+    assert len(ledger.due(LATER)) == 2
+    assert {entry.problem for entry in ledger.due(LATER)} == {""}
+
+
+def test_what_a_kind_raises_when_it_is_opened_is_an_error_of_ours(monkeypatch, tmp_path):
+    def fail(*_):
+        raise Odd("s3cret")
+
+    monkeypatch.setattr(Folder, "open", fail)
+    with pytest.raises(UploadError, match=r"cannot be opened \(Odd\)") as raised:
+        open_destination(str(tmp_path))
+    assert "s3cret" not in str(raised.value)

@@ -87,7 +87,7 @@ def test_of_what_is_there_already_it_is_said_if_more_see_it_or_it_stays_for_long
         "for longer",
     ]
     send(parcels[1:2], destination, ledger, wish=soon)
-    assert send(parcels[1:2], destination, ledger)[0].notes == ()
+    assert send(parcels[1:2], destination, ledger, wish=soon)[0].notes == ()
 
 
 @pytest.mark.parametrize("case", [(-1, "time is up already"), (9, "lets it stay until")])

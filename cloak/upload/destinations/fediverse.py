@@ -11,7 +11,7 @@ from typing import Any
 import mastodon
 import requests
 
-from cloak.errors import AudienceError, TransferError, TransientError
+from cloak.errors import AudienceError, KeptError, TransferError, TransientError
 from cloak.upload.credentials import Secret
 from cloak.upload.destination import Item
 from cloak.upload.destinations import anonymous
@@ -48,6 +48,12 @@ class Account:
         """The account's number on its server."""
         with translated(f"sign in to {self._server}", self._session):
             return str(self._client.account_verify_credentials()["id"])
+
+    @property
+    def locked(self) -> bool:
+        """Whether people have to ask before they follow the account; not by Mastodon's default. Asked each time."""
+        with translated(f"ask who may follow on {self._server}", self._session):
+            return self._client.account_verify_credentials().get("locked") is True
 
     def check(self) -> None:
         """See that the token is good for reading; only a post shows whether it is for posting."""
@@ -100,14 +106,26 @@ class Account:
         )
 
     def post(self, number: str) -> Mapping[str, Any] | None:
-        """Return a post; None if there is none."""
+        """Return a post; None if there is none, by the word of the server that knows the account."""
         with translated(f"look at a post on {self._server}", self._session):
             try:
                 return self._whole(self._client.status(number))
             except mastodon.MastodonAPIError as error:
-                if status_of(error) in {404, 410}:
-                    return None
-                raise
+                if status_of(error) not in {404, 410}:
+                    raise
+        self._confirm()
+        return None
+
+    def _confirm(self) -> None:
+        """See that it is the server which said that there is nothing: a proxy before one that is down says so, too.
+
+        Raises:
+            TransferError: it is not.
+        """
+        with translated(f"sign in to {self._server}", self._session):
+            number = str(self._client.account_verify_credentials()["id"])
+        if number != self.number:
+            raise TransferError(f"{self._server} answers for another account than before: is that its address?")
 
     def posts(self, pages: int) -> Iterator[Mapping[str, Any]]:
         """Yield the account's posts that have pictures, the newest first."""
@@ -143,15 +161,49 @@ class Account:
 
         Raises:
             TransferError: they may still be there.
+            KeptError: the pictures are there, and the post is not.
         """
         with translated(f"delete a post on {self._server}", self._session):
             at_once = self._client.verify_minimum_version("4.4.0", cached=True)
             self._client.status_delete(number, delete_media=True if at_once else None)
         end = time.monotonic() + _PATIENCE / 4
-        while left := self._left(number, pictures):
+        while self.post(number) is not None:
             if time.monotonic() > end:
-                raise TransferError(f"{left} on {self._server} is still there after it was deleted")
+                raise TransferError(f"post {number} on {self._server} is still there after it was deleted")
             time.sleep(0.5)
+        while any(map(self._shows, pictures)):
+            if time.monotonic() > end:
+                raise self._kept(number)
+            time.sleep(0.5)
+
+    def see_gone(self, number: str, picture: str) -> None:
+        """Delete what is left of a post that is gone.
+
+        Args:
+            number: of the post.
+            picture: its number.
+
+        Raises:
+            KeptError: the server keeps the picture for a while.
+        """
+        if self.left(picture) is not None:
+            self.drop(picture)
+            if self.left(picture) is not None:
+                raise self._kept(number)
+
+    def left(self, picture: str) -> str | None:
+        """Return the address of a picture whose post is gone, by its number; None if it is gone as well."""
+        with translated(f"look at a picture on {self._server}", self._session):
+            try:
+                address = self._client.media(picture)["url"]
+            except mastodon.MastodonAPIError as error:
+                if status_of(error) not in {404, 410}:
+                    raise
+                address = None
+        if address is None:
+            self._confirm()
+            return None
+        return str(address) if self._shows(str(address)) else None
 
     def drop(self, media: str) -> None:
         """Delete a picture that is in no post; servers before 4.4 do that by themselves, within a day."""
@@ -167,12 +219,16 @@ class Account:
             except requests.RequestException as error:
                 raise TransferError(f"cannot delete a picture on {self._server}: {type(error).__name__}") from None
 
-    def _left(self, number: str, pictures: list[str]) -> str | None:
-        if self.post(number) is not None:
-            return f"post {number}"
-        asked = (anonymous.status_of(picture, "see whether a picture is gone") for picture in pictures)
-        gone = all(status in {401, 403, 404, 410} for status in asked)
-        return None if gone else f"the picture of post {number}, which servers before 4.4 keep for a day,"
+    @staticmethod
+    def _shows(address: str) -> bool:
+        """Whether a picture is there, for whoever has its address."""
+        return anonymous.status_of(address, "see whether a picture is gone") not in {401, 403, 404, 410}
+
+    def _kept(self, number: str) -> KeptError:
+        return KeptError(
+            f"the picture of post {number}, which GoToSocial and Mastodon before 4.4 keep for a day, is still on "
+            f"{self._server} after it was deleted, for whoever has its address"
+        )
 
     def _whole(self, post: Mapping[str, Any]) -> Mapping[str, Any]:
         missing = [name for name in ("id", "visibility", "url", "media_attachments") if post.get(name) is None]

@@ -4,6 +4,7 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -92,7 +93,27 @@ class Immich:
         return next((self._handle(asset["id"]) for asset in self._server.named(name)), None)
 
     def look(self, handle: str) -> Placed | None:
-        """Return who sees a picture now; None if it is gone, the trash included."""
+        """Return who sees a picture now, by whatever link or album; None if it is gone, the trash included.
+
+        Raises:
+            CredentialsError: the key may not list links or albums, which nothing else here needs: nobody can tell.
+        """
+        placed = self._look(handle)
+        if placed is None or placed.audience is Audience.PUBLIC:
+            return placed
+        number, own = self._parse(handle)
+        albums = self._server.albums(holding=number)
+        if any(album.get("shared", True) for album in albums):
+            return replace(placed, audience=Audience.FOLLOWERS, expires=None)
+        others = [link for link in self._server.links(number) if link["id"] != own and not _over(link)]
+        if placed.audience.wider_than(Audience.LINK):
+            return placed
+        if others or any(album.get("hasSharedLink", True) for album in albums):
+            return replace(placed, audience=Audience.LINK, expires=None)
+        return placed
+
+    def _look(self, handle: str) -> Placed | None:
+        """Return what is known of a picture and the link of its handle: all there is to know of a new one."""
         number, link = self._parse(handle)
         asset = self._server.asset(number)
         if asset is None:
@@ -130,7 +151,7 @@ class Immich:
             raise TransferError(f"{self._server.address} does not have what was sent to it")
 
     def _seen(self, number: str) -> Placed:
-        placed = self.look(self._handle(number))
+        placed = self._look(self._handle(number))
         if placed is None:
             raise TransferError(f"{self._handle(number)} was uploaded, and is gone again")
         if placed.audience is not Audience.OWNER:
@@ -150,7 +171,7 @@ class Immich:
             handle = f"{self._handle(number)}/{made['id']}"
             found = self._server.link(str(made["id"])) or {}
             wider = [answer for answer in (made, found) if not _as_asked(answer, password, ends)]
-            placed = self.look(handle)
+            placed = self._look(handle)
             if wider or placed is None or placed.expires is None:
                 raise AudienceError(
                     f"{self._server.address} did not make the link as asked for (a password, an end, no download, no "
@@ -212,6 +233,12 @@ def _as_asked(link: Mapping[str, Any], password: str, ends: datetime) -> bool:
         and link.get("allowUpload") is False
         and link.get("showMetadata") is False
     )
+
+
+def _over(link: Mapping[str, Any]) -> bool:
+    """Whether the time of a link is up."""
+    ends = _time(link["expiresAt"])
+    return ends is not None and ends <= datetime.now(UTC)
 
 
 def _time(text: str | None) -> datetime | None:

@@ -120,9 +120,10 @@ class Server:
         """Have a picture deleted without a stay in the trash; that takes the server a moment."""
         self._call("DELETE", "assets", "delete a picture", json={"ids": [number], "force": True}, gone=True)
 
-    def albums(self) -> list[Mapping[str, Any]]:
-        """Return the albums that the user sees."""
-        found: list[Mapping[str, Any]] = self._told("GET", "albums", "list albums")
+    def albums(self, holding: str = "") -> list[Mapping[str, Any]]:
+        """Return the albums that the user sees; with the number of a picture, those that it is in."""
+        asked = {"assetId": holding} if holding else {}
+        found: list[Mapping[str, Any]] = self._told("GET", "albums", "list albums", params=asked)
         return found
 
     def new_album(self, name: str, number: str) -> None:
@@ -154,6 +155,11 @@ class Server:
         """Return what the server says of a link; None if there is none."""
         return self._get(f"shared-links/{number}", "look at a link", ("expiresAt",))
 
+    def links(self, number: str) -> list[Mapping[str, Any]]:
+        """Return the user's links to a picture, but for those to an album that it is in: that says so itself."""
+        found: list[Mapping[str, Any]] = self._told("GET", "shared-links", "list links")
+        return [link for link in found if any(asset["id"] == number for asset in link["assets"])]
+
     def erase_link(self, number: str) -> None:
         """Delete a link."""
         self._call("DELETE", f"shared-links/{number}", "delete a link", gone=True)
@@ -168,13 +174,20 @@ class Server:
 
     def _get(self, path: str, doing: str, fields: tuple[str, ...]) -> Mapping[str, Any] | None:
         answer = self._call("GET", path, doing, gone=True)
-        return None if answer.status_code in _GONE else self._read(answer, doing, fields)
+        if answer.status_code not in _GONE:
+            found: Mapping[str, Any] = self._read(answer, doing, fields)
+            return found
+        self._read(answer, doing, ("message",))
+        # a proxy before a server that is down says as well that there is nothing
+        if self._told("GET", "users/me", "sign in", ("id",))["id"] != self.user:
+            raise TransferError(f"{self.address} answers for another user than before: is that Immich's address?")
+        return None
 
     def _told(self, method: str, path: str, doing: str, fields: tuple[str, ...] = (), **options: Any) -> Any:  # noqa: ANN401 -- JSON
         return self._read(self._call(method, path, doing, **options), doing, fields)
 
     def _read(self, answer: httpx.Response, doing: str, fields: tuple[str, ...]) -> Any:  # noqa: ANN401 -- JSON
-        """Return what an answer says.
+        """Return what an answer says, in words of Immich's own.
 
         Raises:
             TransferError: it is no JSON or lacks a field.

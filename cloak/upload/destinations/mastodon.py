@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from cloak.errors import (
     AudienceError,
     CloakError,
+    KeptError,
     MissingExtraError,
     TransferError,
     TransientError,
@@ -37,7 +38,8 @@ class Mastodon:
     A post has no text but a mark of ten letters, by which one that was interrupted is found again. Its visibility is
     read back twice, and a request without an account has to be refused. The picture's address is long and random, but
     whoever has it sees the picture: the software checks nobody there. What other servers got of a post that is not
-    ``direct`` they may keep when it is deleted. A handle is ``ACCOUNT/POST``.
+    ``direct`` they may keep when it is deleted. A handle is ``ACCOUNT/POST/PICTURE``: the picture's number, by which it
+    is looked for after its post is gone, not its address, which shows it to whoever has it.
     """
 
     KIND: ClassVar[str] = "mastodon"
@@ -46,6 +48,8 @@ class Mastodon:
         Setting(name="access-token", question="Access token", secret=True),
     )
     AUDIENCES: ClassVar[tuple[Audience, ...]] = (Audience.OWNER, Audience.FOLLOWERS, Audience.PUBLIC)
+    KEEPS: ClassVar[bool] = True
+    LOCK: ClassVar[str] = "in its preferences, under Public profile, Privacy and reach"
 
     def __init__(self, account: "Account") -> None:
         self._account = account
@@ -61,18 +65,24 @@ class Mastodon:
         return cls(Account(base(settings.get("server", "")), credentials.need("access-token")))
 
     def check(self, wish: Wish) -> None:
-        """See that the token is good for all that is to be done, and the audience is there."""
+        """See that the token is good for all that is to be done, and followers are those that were let in."""
         self._visibility(wish)
         if wish.album:
             raise UploadError(f"{self.KIND} has no albums: leave out --album, whose name would be in the post")
         self._account.check()
+        if wish.audience is Audience.FOLLOWERS and not self._account.locked:
+            raise AudienceError(
+                "anybody may follow this account, and see then what its followers see: have it accept no followers by "
+                f"itself ({self.LOCK}), or pass --public"
+            )
 
     def put(self, item: Item, wish: Wish) -> Placed:
         """Post one photo, and delete it again if more people see it than wished."""
         visibility = self._visibility(wish)
         mark = _mark(item.name)
         for earlier in self._marked(mark, pages=1):
-            self.delete(self._handle(earlier))
+            with suppress(KeptError):  # it is in no post any more
+                self.delete(self._handle(earlier))
         media, ready = self._account.send(item)
         post = None
         try:
@@ -94,10 +104,15 @@ class Mastodon:
         return next((self._handle(post) for post in self._marked(_mark(name), pages=25)), None)
 
     def look(self, handle: str) -> Placed | None:
-        """Return who sees a post now, as the server tells its author and somebody without an account."""
-        post = self._account.post(self._number(handle))
+        """Return who sees a post now, as the server tells its author and somebody without an account.
+
+        Of a post that is gone, that is whoever has the picture's address, for as long as the server keeps that.
+        """
+        number, picture = self._parse(handle)
+        post = self._account.post(number)
         if post is None:
-            return None
+            left = self._account.left(picture) if picture else None
+            return Placed(handle=handle, audience=Audience.LINK, link=left) if left else None
         audience = _VISIBILITIES.get(str(post["visibility"]), Audience.PUBLIC)
         if audience is not Audience.PUBLIC and self._account.seen_by_all(str(post["id"])):
             audience = Audience.PUBLIC
@@ -105,10 +120,12 @@ class Mastodon:
 
     def delete(self, handle: str) -> None:
         """Delete a post and its picture."""
-        number = self._number(handle)
+        number, picture = self._parse(handle)
         post = self._account.post(number)
         if post is not None:
             self._account.delete(number, [str(media["url"]) for media in post["media_attachments"] if media["url"]])
+        elif picture:
+            self._account.see_gone(number, picture)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -159,6 +176,8 @@ class Mastodon:
                 self.delete(self._handle(left))
             with suppress(CloakError):
                 self._account.drop(media)
+        except KeptError as kept:
+            error.args = (f"{error}; {kept}",)
         except CloakError as second:
             raise type(error)(f"{error}; and the post may still be there: {second}") from error
 
@@ -169,16 +188,19 @@ class Mastodon:
                 yield post
 
     def _handle(self, post: Mapping[str, Any]) -> str:
-        return f"{self._account.number}/{post['id']}"
+        pictures = [str(media["id"]) for media in post["media_attachments"]] if self.KEEPS else []
+        return "/".join([self._account.number, str(post["id"]), *pictures[:1]])
 
-    def _number(self, handle: str) -> str:
-        account, _, number = handle.partition("/")
-        if not number.isalnum() or account != self._account.number:
+    def _parse(self, handle: str) -> tuple[str, str]:
+        """Return the numbers of a post and its picture; "" where the handle has none, as those of earlier versions."""
+        account, _, rest = handle.partition("/")
+        number, _, picture = rest.partition("/")
+        if not number.isalnum() or not (picture or "0").isalnum() or account != self._account.number:
             raise TransferError(
                 f"{handle!r} is not a post of this account ({self._account.number}): use the access token of the "
                 "account that it is of"
             )
-        return number
+        return number, picture
 
 
 def _mark(name: str) -> str:

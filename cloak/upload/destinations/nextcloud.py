@@ -30,7 +30,8 @@ class Nextcloud:
     password, allows reading only, and ends at the server: by day, at the beginning of one, so that it ends up to a day
     and a half before the time that was asked for, and not after it. For a time sooner than that, the server's end is
     the next day that it takes, and the ledger deletes the photo before. What is deleted does not stay in the trash bin.
-    A handle is the address of a file, with ``#share=NUMBER`` if there is a link.
+    A handle is the address of a file, with ``#share=NUMBER`` if there is a link; the older address of the same file,
+    which people set up as kind webdav, is taken as well.
     """
 
     KIND: ClassVar[str] = "nextcloud"
@@ -42,7 +43,8 @@ class Nextcloud:
     )
     AUDIENCES: ClassVar[tuple[Audience, ...]] = (Audience.OWNER, Audience.LINK)
 
-    def __init__(self, files: WebDav, cloud: "Cloud", folder: str) -> None:
+    def __init__(self, files: WebDav, cloud: "Cloud", folder: str, older: str = "") -> None:
+        self._older = older
         self._files = files
         self._cloud = cloud
         self._folder = folder
@@ -60,15 +62,15 @@ class Nextcloud:
         if not folder or any(part in {"", ".", ".."} for part in folder.split("/")):
             raise ConfigError(f"a folder of Nextcloud is like Photos/cloak, got {folder!r}")
         url = f"{server}/remote.php/dav/files/{quote(user, safe='')}/{quote(folder)}"
-        files = WebDav.open({"url": url, "user": user}, credentials)
-        return cls(files, Cloud(server, user, credentials.need("password")), folder)
+        files = WebDav.within(url, user, credentials)
+        older = f"{server}/remote.php/webdav/{quote(folder)}/"
+        return cls(files, Cloud(server, user, credentials.need("password")), folder, older)
 
     def check(self, wish: Wish) -> None:
         """See that the folder can be written to and is shared with nobody."""
+        self._cloud.check()
         self._empty_trash(self._files.try_out(wish))
-        parts = self._place(wish).strip("/").split("/")
-        for end in range(1, len(parts) + 1):
-            self._refuse_shared(f"/{'/'.join(parts[:end])}")
+        self._refuse_shared(self._place(wish))
 
     def put(self, item: Item, wish: Wish) -> Placed:
         """Upload one file, make its link if one is wished, and read back what became of both."""
@@ -96,19 +98,20 @@ class Nextcloud:
 
     def look(self, handle: str) -> Placed | None:
         """Return who can see a file now, and when its link ends; None if it is gone, from the trash bin too."""
-        address, _, number = handle.partition(_SHARE)
+        address, number = self._parse(handle)
         placed = self._files.look(address)
         if placed is None:
             trashed = self._cloud.trashed(_name(address))
             return Placed(handle=handle, audience=Audience.OWNER) if trashed else None
         share = self._cloud.link(number) if number else None
-        if share is None or placed.audience.wider_than(Audience.LINK):
-            return Placed(handle=handle, audience=placed.audience, link=placed.link)
+        audience = max(placed.audience, self._shared_with(address), key=list(Audience).index)
+        if share is None or audience.wider_than(Audience.LINK):
+            return Placed(handle=handle, audience=audience, link=placed.link)
         return Placed(handle=handle, audience=Audience.LINK, expires=_ends(share), link=str(share.get("url")))
 
     def delete(self, handle: str) -> None:
         """Delete a file, its link, and what the trash bin keeps of it."""
-        address, _, number = handle.partition(_SHARE)
+        address, number = self._parse(handle)
         self._files.path_of(address)
         if number:
             self._cloud.unshare(number)
@@ -122,16 +125,31 @@ class Nextcloud:
         self._files.close()
         self._cloud.close()
 
+    def _parse(self, handle: str) -> tuple[str, str]:
+        """Return the address of a file, and the number of its link; "" if there is none."""
+        address, _, number = handle.partition(_SHARE)
+        if self._older and address.startswith(self._older):
+            address = self._files.address(unquote(address.removeprefix(self._older)))
+        return address, number
+
     def _place(self, wish: Wish) -> str:
         """Return the folder for a wish, as the server's shares call it."""
         return f"/{self._folder}/{folder_name(wish.album)}" if wish.album else f"/{self._folder}"
 
-    def _refuse_shared(self, folder: str) -> None:
-        if self._cloud.shares(folder):
-            raise AudienceError(
-                f"the folder {folder} on Nextcloud is shared, and so would be the photos in it: end that there, or "
-                "choose another folder; nothing was left there"
-            )
+    def _refuse_shared(self, place: str) -> None:
+        """Put nothing into a folder that is shared, or in one that is."""
+        for folder in _way(place):
+            if self._cloud.shares(folder):
+                raise AudienceError(
+                    f"the folder {folder} on Nextcloud is shared, and so would be the photos in it: end that there, or "
+                    "choose another folder; nothing was left there"
+                )
+
+    def _shared_with(self, address: str) -> Audience:
+        """Return who can see a file by shares of itself, or of the folders that it is in."""
+        way = _way(f"/{self._folder}/{self._files.path_of(address)}")
+        found = [share for each in way for share in self._cloud.shares(each)]
+        return max(map(_seen_by, found), key=list(Audience).index, default=Audience.OWNER)
 
     def _shared(self, placed: Placed, path: str, item: Item, wish: Wish) -> Placed:
         """Make a link, and see that it is what was asked for."""
@@ -169,6 +187,19 @@ class Nextcloud:
 
 def _name(address: str) -> str:
     return unquote(address.rpartition("/")[2])
+
+
+def _way(path: str) -> list[str]:
+    """Return a path, with a slash before it, and the folders that it is in: the widest first."""
+    parts = path.strip("/").split("/")
+    return [f"/{'/'.join(parts[:end])}" for end in range(1, len(parts) + 1)]
+
+
+def _seen_by(share: Mapping[str, Any]) -> Audience:
+    """Return who sees what is shared: whoever has a link, or people who have an account somewhere."""
+    from cloak.upload.destinations.ocs import LINK, MAIL  # noqa: PLC0415 -- of an extra
+
+    return Audience.LINK if int(share.get("share_type", -1)) in {LINK, MAIL} else Audience.FOLLOWERS
 
 
 def _opened(link: str, data: bytes) -> bool:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from cloak.errors import TransferError
+from cloak.errors import TransferError, UploadError
 from cloak.upload.credentials import Secret
 from cloak.upload.destinations.anonymous import unlogged
 from cloak.upload.destinations.dav import Dav
@@ -19,8 +19,14 @@ from cloak.upload.destinations.http import Http, connections, unreachable
 LINK = 3
 """The type of a share that is a link."""
 
+MAIL = 4
+"""That of one that is a link, too, which was sent to somebody."""
+
 _WELL = frozenset({100, 200})
 """What answers say where all is well, in either version of OCS; some proxies make 200 of every status of HTTP."""
+
+_FIRST = 15
+"""The version of Nextcloud whose trash bin is as it is asked for here; ownCloud says that it is 10."""
 
 READ = 1
 RESHARE = 16
@@ -37,6 +43,8 @@ class Cloud:
     """
 
     def __init__(self, server: str, user: str, password: Secret) -> None:
+        self._server = server
+        self._known = False
         self._shares = f"{server}/ocs/v2.php/apps/files_sharing/api/v1/shares"
         self._trash = f"{server}/remote.php/dav/trashbin/{quote(user, safe='')}/trash"
         self._dav = Dav(self._trash, user, password)
@@ -48,13 +56,35 @@ class Cloud:
         self._http.close()
         self._dav.close()
 
+    def check(self) -> None:
+        """See that it is a Nextcloud: what is like one has another trash bin, in which photos would stay.
+
+        Raises:
+            UploadError: it is another program, such as ownCloud.
+        """
+        if self._known:
+            return
+        asked = f"{self._server}/ocs/v2.php/cloud/capabilities"
+        told = _data(self._http.call("GET", asked, "ask for the version", accept={404}))
+        try:
+            major, said = int(told["version"]["major"]), told["version"].get("string", "")
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise UploadError(f"{self._server} does not say that it is Nextcloud: check the address") from error
+        if major < _FIRST:
+            raise UploadError(
+                f"{self._server} is no Nextcloud from {_FIRST} on: it says version {said or major}, as ownCloud does, "
+                "whose shares and trash bin are not known here: choose another destination"
+            )
+        self._known = True
+
     def shares(self, path: str) -> list[Mapping[str, Any]]:
         """Return the shares of a file or folder; [] if there is none.
 
         Args:
             path: from the user's own folder, with a slash before it.
         """
-        answer = self._http.call("GET", self._shares, "list shares", accept={404}, params={"path": path})
+        asked = {"path": path, "reshares": "true"}  # also those that others made of what is the user's
+        answer = self._http.call("GET", self._shares, "list shares", accept={404}, params=asked)
         found = _data(answer) or []
         if not isinstance(found, list):
             raise TransferError("cannot list shares: the server's answer is not understood")
@@ -96,6 +126,7 @@ class Cloud:
 
     def trashed(self, name: str) -> list[str]:
         """Return what the trash bin calls the files of a name in it: the name, and a time."""
+        self.check()  # or a trash bin that is somewhere else would be taken for an empty one
         return [one for one in self._dav.names(f"{self._trash}/") if one.startswith(f"{name}.d")]
 
     def erase(self, trashed: str) -> None:
@@ -120,7 +151,9 @@ def _data(answer: httpx.Response) -> Any:  # noqa: ANN401 -- depends on the call
         told = answer.json()["ocs"]
         code, data = int(told.get("meta", {}).get("statuscode", 200)), told["data"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TransferError("the server's answer is not that of Nextcloud: check the address") from error
+        raise TransferError(
+            "the server's answer is not that of Nextcloud, and no other, as ownCloud, is known here: check the address"
+        ) from error
     if code == 404:
         return None
     if code not in _WELL:

@@ -13,7 +13,6 @@ from cloak.errors import (
     ConfigError,
     MissingExtraError,
     TransferError,
-    TransientError,
     UnreachableError,
 )
 from cloak.upload.counting import BLOCK
@@ -181,11 +180,11 @@ class Sftp:
             with ssh.translated(f"{doing} on {self._login.host}"):
                 if self._sftp is None:
                     self._ssh = ssh.connect(self._login)
-                    self._sftp = self._ssh.open_sftp()
-                    self._sftp.get_channel().settimeout(60)
+                    self._sftp = ssh.sftp(self._ssh)
                 yield self._sftp
-        except TransientError:
-            self.close()
+        except Exception as error:
+            if self._sftp is None or ssh.broken(error):
+                self.close()
             raise
 
     def _make(self, sftp: "paramiko.SFTPClient", folder: str, wish: Wish) -> None:

@@ -30,7 +30,10 @@ _NOTHING_TO_SHOW = "No authentication methods available"
 _MAY_I = bytes([5])
 """SSH_MSG_SERVICE_REQUEST (RFC 4253, section 10)."""
 
-_DROPPED = frozenset({"Socket is closed", "Garbage packet received"})
+_DROPPED = frozenset({"Socket is closed"})
+
+_WAIT = 60.0
+"""Seconds to wait for an answer of the server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +146,29 @@ def connect(where: Login) -> paramiko.SSHClient:
     return client
 
 
+def sftp(client: paramiko.SSHClient) -> paramiko.SFTPClient:
+    """Begin to speak SFTP over a connection, which may take its time, but not for ever.
+
+    Raises:
+        UploadError: the server answers with something else, each time.
+        TransientError: it does not answer, or the connection broke.
+    """
+    with translated("speak SFTP to the server"):
+        transport = client.get_transport()
+        if transport is None:
+            raise EOFError
+        channel = transport.open_session(timeout=30)
+        channel.settimeout(_WAIT)
+        try:
+            channel.invoke_subsystem("sftp")
+            return paramiko.SFTPClient(channel)
+        except paramiko.SFTPError as error:
+            raise UploadError(
+                f"the server does not speak SFTP ({error}): if ssh to it works, something there prints a text where "
+                "nobody reads it, such as a line in .bashrc or .profile: have it print that on terminals only"
+            ) from error
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Turn what paramiko raises into errors of ours.
@@ -166,10 +192,18 @@ def translated(doing: str) -> Iterator[None]:
         ) from error
     except paramiko.ssh_exception.IncompatiblePeer as error:
         raise UploadError(f"cannot {doing}: the server knows no method that is safe: {error}") from error
+    except paramiko.SFTPError as error:  # of no family of paramiko's errors
+        raise TransferError(f"cannot {doing}: the server's answer is none of SFTP ({error})") from error
     except (paramiko.SSHException, EOFError) as error:
         raise TransientError(f"cannot {doing}: the connection failed ({error or 'it was cut off'})") from error
     except OSError as error:
         raise _failed(error, doing) from error
+
+
+def broken(error: Exception) -> bool:
+    """Whether an error leaves a connection that is of no use: lost, or with answers to come that nobody waits for."""
+    sense = isinstance(error, CloakError) and not isinstance(error.__cause__, paramiko.SFTPError)
+    return isinstance(error, TransientError) or not sense
 
 
 def _failed(error: OSError, doing: str) -> CloakError:

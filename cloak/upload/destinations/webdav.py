@@ -26,6 +26,9 @@ from cloak.upload.names import folder_name
 if TYPE_CHECKING:
     from cloak.upload.destinations.dav import Dav
 
+_CLOUD = "/remote.php/"
+"""In each address of WebDAV at Nextcloud and ownCloud."""
+
 
 class WebDav:
     """Puts files into a folder, and asks for each as somebody without an account.
@@ -47,23 +50,22 @@ class WebDav:
     )
     AUDIENCES: ClassVar[tuple[Audience, ...]] = (Audience.OWNER, Audience.PUBLIC)
 
-    def __init__(self, dav: "Dav") -> None:
+    def __init__(self, dav: "Dav", *, cloud: bool = False) -> None:
         self._dav = dav
+        self._cloud = cloud
         self._made: set[str] = set()
         self._lifetime: int | None = None
 
     @classmethod
     def open(cls, settings: Mapping[str, str], credentials: Credentials) -> Self:
         """Make one from the folder's address, user and password."""
-        try:
-            from cloak.upload.destinations.dav import Dav  # noqa: PLC0415 -- of an extra
-            from cloak.upload.destinations.http import base  # noqa: PLC0415
-        except ImportError as error:
-            raise MissingExtraError("uploads to WebDAV", "upload") from error
-        user = settings.get("user", "")
-        if not user or ":" in user:
-            raise ConfigError(f"a user of WebDAV has a name without a colon, got {user!r}")
-        return cls(Dav(base(settings.get("url", "")), user, credentials.need("password")))
+        dav = _dav(settings.get("url", ""), settings.get("user", ""), credentials)
+        return cls(dav, cloud=_CLOUD in f"{dav.root}/")
+
+    @classmethod
+    def within(cls, url: str, user: str, credentials: Credentials) -> Self:
+        """Make one for a destination that asks for shares, and empties the trash bin, by itself."""
+        return cls(_dav(url, user, credentials))
 
     def check(self, wish: Wish) -> None:
         """Make the folder, put a file of no meaning into it, see who can read that, and delete it."""
@@ -71,6 +73,8 @@ class WebDav:
 
     def try_out(self, wish: Wish) -> str:
         """Do what `check` does, and return the name of the file that was there for a moment."""
+        if self._cloud:
+            raise UploadError(self._blind("nothing was uploaded"))
         probe = f"{secrets.token_hex(16)}.jpg"
         self._make("")
         if wish.album:
@@ -85,6 +89,8 @@ class WebDav:
 
     def put(self, item: Item, wish: Wish) -> Placed:
         """Upload one file and ask for it without an account; take it back if that worked and was not wished."""
+        if self._cloud:
+            raise UploadError(self._blind("nothing was uploaded"))
         folder = folder_name(wish.album) if wish.album else ""
         self._make(folder)
         path = f"{folder}/{item.name}" if folder else item.name
@@ -115,6 +121,8 @@ class WebDav:
         if self._dav.size(path) is None:
             self._refuse_missing_folder(path)
             return None
+        if self._cloud:
+            raise UploadError(self._blind("nobody here can tell who sees the photo"))
         link = self._dav.link(path)
         return Placed(handle=handle, audience=self._audience(path), expires=self._expires(path), link=link)
 
@@ -123,6 +131,8 @@ class WebDav:
         path = self.path_of(handle)
         self._dav.delete(path)
         self._refuse_missing_folder(path)
+        if self._cloud:
+            raise TransferError(self._blind(f"{handle} was put into that, if there is one"))
 
     def close(self) -> None:
         """Let go of connections."""
@@ -139,8 +149,8 @@ class WebDav:
             TransferError: it is not in this folder.
         """
         start = self._dav.address("")
-        path = unquote(handle.removeprefix(start))
-        if not handle.startswith(start) or not path or ".." in path.split("/"):
+        whole, path = unquote(handle), unquote(handle).removeprefix(unquote(start))  # people write @ or %40
+        if not whole.startswith(unquote(start)) or not path or ".." in path.split("/"):
             raise TransferError(f"{handle!r} is not in {start}: set the destination to the folder that it is in")
         return path
 
@@ -197,6 +207,13 @@ class WebDav:
                 "for a password there, choose another folder, or pass --public"
             )
 
+    def _blind(self, done: str) -> str:
+        """Say why WebDAV is not enough for Nextcloud and its like: it knows nothing of shares and the trash bin."""
+        return (
+            f"{self._dav.root} is of a Nextcloud, where others see what is shared, and what is deleted stays in a "
+            f"trash bin: {done}; set it up again as kind nextcloud, with the same folder"
+        )
+
     def _refuse_missing_folder(self, path: str) -> None:
         """A server whose disk is not there has not deleted anything; but copyparty deletes folders that are empty."""
         if not self._dav.there() and not self._server_lifetime():
@@ -227,3 +244,20 @@ class WebDav:
         if self._lifetime is None:
             self._lifetime = copyparty.lifetime(self._dav.http, self._dav.address(""))
         return self._lifetime
+
+
+def _dav(url: str, user: str, credentials: Credentials) -> "Dav":
+    """Return the folder of an address.
+
+    Raises:
+        ConfigError: address or user make no sense.
+        MissingExtraError: a package that it needs is not installed.
+    """
+    try:
+        from cloak.upload.destinations.dav import Dav  # noqa: PLC0415 -- of an extra
+        from cloak.upload.destinations.http import base  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtraError("uploads to WebDAV", "upload") from error
+    if not user or ":" in user:
+        raise ConfigError(f"a user of WebDAV has a name without a colon, got {user!r}")
+    return Dav(base(url), user, credentials.need("password"))

@@ -105,6 +105,8 @@ class ImmichFake(Loopback):
                 return self._fill(request, number)
             case "POST", ["shared-links"]:
                 return self._share(request)
+            case "GET", ["shared-links"]:
+                return self._links(request)
             case "GET", ["shared-links", "me"]:
                 return self._mine(request)
             case "GET" | "DELETE", ["shared-links", number]:
@@ -212,9 +214,11 @@ class ImmichFake(Loopback):
     def _albums(self, request: Request) -> Answer:
         if request.method == "GET":
             user = self._user(request, "album.read")
-            if request.query:
+            if set(request.query) - {"assetId", "shared"}:
                 raise self._bad(f"undocumented parameters: {sorted(request.query)}")
-            return Answer(body=[album for album in self.albums.values() if album["ownerId"] == user])
+            own = [album for album in self.albums.values() if album["ownerId"] == user]
+            held = request.query.get("assetId", [])
+            return Answer(body=[album for album in own if not held or held[0] in album["held"]])
         user = self._user(request, "album.create")
         given = self._valid(
             request.json(), {"albumName": shapes.text}, {"assetIds": shapes.uuids, "description": shapes.text}
@@ -262,6 +266,13 @@ class ImmichFake(Loopback):
         } | self.link
         return Answer(201, self.links[number])
 
+    def _links(self, request: Request) -> Answer:
+        user = self._user(request, "sharedLink.read")
+        if request.query:
+            raise self._bad(f"undocumented parameters: {sorted(request.query)}")
+        own = [link for link in self.links.values() if link["userId"] == user]
+        return Answer(body=[link | {"assets": [{"id": number} for number in link["assets"]]} for link in own])
+
     def _shared(self, request: Request, number: str) -> Answer:
         user = self._user(request, "sharedLink.delete" if request.method == "DELETE" else "sharedLink.read")
         if number not in self.links or self.links[number]["userId"] != user:
@@ -282,19 +293,5 @@ class ImmichFake(Loopback):
             raise Refused(401, {"message": "Password required", "statusCode": 401})
         return Answer(body=found[0])
 
-    @staticmethod
-    def _shown(asset: Asset) -> dict[str, Any]:
-        return {
-            "id": asset.number,
-            "ownerId": asset.owner,
-            "type": "IMAGE",
-            "originalFileName": asset.name,
-            "checksum": base64.b64encode(hashlib.sha1(asset.data, usedforsecurity=False).digest()).decode(),
-            "visibility": asset.visibility,
-            "isArchived": asset.visibility == "archive",
-            "isTrashed": asset.trashed,
-            "exifInfo": {"description": asset.description},
-        }
-
     def _told(self, asset: Asset) -> dict[str, Any]:
-        return {name: value for name, value in self._shown(asset).items() if not self.old or name != "visibility"}
+        return {name: value for name, value in shapes.shown(asset).items() if not self.old or name != "visibility"}

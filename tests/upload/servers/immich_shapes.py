@@ -1,5 +1,7 @@
-"""What the fields of requests to Immich look like, by its API documentation."""
+"""What the fields of requests to Immich look like, by its API documentation, and what it tells of a picture."""
 
+import base64
+import hashlib
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -56,3 +58,18 @@ LINK = {
     "allowDownload": boolean,
     "showMetadata": boolean,
 }
+
+
+def shown(asset: Any) -> dict[str, Any]:
+    """What is told of an asset of the fake, in the words of all versions."""
+    return {
+        "id": asset.number,
+        "ownerId": asset.owner,
+        "type": "IMAGE",
+        "originalFileName": asset.name,
+        "checksum": base64.b64encode(hashlib.sha1(asset.data, usedforsecurity=False).digest()).decode(),
+        "visibility": asset.visibility,
+        "isArchived": asset.visibility == "archive",
+        "isTrashed": asset.trashed,
+        "exifInfo": {"description": asset.description},
+    }

@@ -44,6 +44,7 @@ class MastodonFake(Loopback):
 
     Attributes:
         version: what it says it is.
+        locked: whether people have to ask before they follow; by default a real one lets everybody.
         slow: how often it says that a picture is still being processed.
         visibility: what it makes of every post, whatever was asked for; None for what was.
         keeps_media: whether pictures outlive their post, as before 4.4.
@@ -52,6 +53,7 @@ class MastodonFake(Loopback):
     def __init__(self, *, version: str = "4.5.0", pixelfed: bool = False) -> None:
         super().__init__()
         self.version, self.pixelfed = version, pixelfed
+        self.locked = True
         self.slow, self.visibility, self.keeps_media = 0, None, False
         self.tokens: dict[str, tuple[str, frozenset[str]]] = {}
         self.media: dict[str, Media] = {}
@@ -71,7 +73,8 @@ class MastodonFake(Loopback):
                 return self._instance(request, api)
             case "GET", ["api", "v1", "accounts", "verify_credentials"]:
                 self._known(request.query, set())
-                return Answer(body={"id": self._account(request, "read:accounts"), "username": "me", "acct": "me"})
+                account = self._account(request, "read:accounts")
+                return Answer(body={"id": account, "username": "me", "acct": "me", "locked": self.locked})
             case "GET", ["api", "v1", "accounts", number, "statuses"]:
                 return self._list(request, number)
             case "POST", ["api", "v2", "media"]:
@@ -146,6 +149,8 @@ class MastodonFake(Loopback):
 
     def _processed(self, request: Request, number: str) -> Answer:
         media = self._own_media(request, number)
+        if media.attached:
+            raise Refused(404, {"error": "Record not found"})
         media.polls += 1
         ready = media.polls >= self.slow
         return Answer(200 if ready else 206, self._attachment(media, ready=ready))
@@ -224,6 +229,8 @@ class MastodonFake(Loopback):
         if (self._boolean(given, "delete_media") or self.pixelfed) and not self.keeps_media:
             for media in post.media:
                 del self.media[media]
+        for media in set(post.media) & set(self.media):
+            self.media[media].attached = False
         return Answer(body=self._status(post) | {"text": post.text})
 
     def _file(self, token: str) -> Answer:

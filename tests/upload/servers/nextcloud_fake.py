@@ -1,7 +1,8 @@
 """A strict Nextcloud: what its documentation says of shares and the trash bin, over a real WebDAV server.
 
-Source: Nextcloud's developer manual, "OCS Share API" and "Trashbin"; the type Share of its OpenAPI document. Takes the
-arguments that are documented there, and refuses everything else. Links end at the beginning of a day.
+Source: Nextcloud's developer manual, "OCS Share API", "Trashbin" and "Capabilities API"; the type Share of its
+OpenAPI document. Takes the arguments that are documented there, and refuses everything else. Links end at the beginning
+of a day.
 """
 
 import base64
@@ -33,6 +34,7 @@ class NextcloudFake(Gate):
     """Its users' files lie below `files` as WebDAV has them.
 
     Attributes:
+        version: what it says it is; ownCloud says that it is 10.
         today: what day it is there.
         made: what it makes of links, whatever was asked for.
         shares: number and content of each share.
@@ -43,6 +45,7 @@ class NextcloudFake(Gate):
         super().__init__(server)
         self._files, self._user = files, user
         self._basic = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        self.version = (31, 0, 2)
         self.today = datetime.now(UTC).date()
         self.made: dict[str, Any] = {}
         self.shares: dict[str, dict[str, Any]] = {}
@@ -106,6 +109,9 @@ class NextcloudFake(Gate):
             raise self._refused(401, "Current user is not logged in")
         if "json" not in request.headers.get("Accept", ""):
             return Answer(200, b"<?xml version='1.0'?><ocs/>", {"Content-Type": "application/xml"})
+        if (request.method, request.path) == ("GET", "/ocs/v2.php/cloud/capabilities"):
+            version = dict(zip(("major", "minor", "micro"), self.version, strict=True))
+            return Answer(body=self._meta(200, "OK", {"version": version, "capabilities": {}}))
         _, _, number = request.path.partition(f"{SHARES}/")
         if not request.path.startswith(SHARES) or (number and number not in self.shares):
             raise self._refused(404, "Wrong share ID, share does not exist")
