@@ -145,7 +145,7 @@ def test_what_is_said_of_strip_is_what_was_measured(results: str) -> None:
 
 
 def test_what_is_said_of_published_recipes_is_what_was_measured(results: str, figure) -> None:
-    """Recognisers that are no surrogates, `ours:subtle` aside."""
+    """Recognisers that are no surrogates; other strengths and efforts, and Fawkes 2 with less colour, aside."""
     comparison = measured("results/lfw-open/results.json")
     asked = {"measure": f"PSR at FAR {FAR}", "condition": "as written", "left_out": False, "surrogate": False}
     shares: dict[str, dict[str, float]] = {}
@@ -153,20 +153,21 @@ def test_what_is_said_of_published_recipes_is_what_was_measured(results: str, fi
         if asked.items() <= row.items():
             shares.setdefault(row["method"], {})[row["victim"]] = row["protected"]["mean"]
     ours, fawkes2 = shares.pop("ours:balanced"), shares.pop("fawkes2")
-    del shares["ours:subtle"]
+    for name in ("ours:subtle", "ours:strong", "ours:quick", "fawkes2:chroma"):
+        del shares[name]
     lead = sorted(ours[victim] - fawkes2[victim] for victim in ours)
     assert len(lead) == 5
-    assert all(abs(one) < 0.1 for one in lead[:2])
-    assert 0 < lead[2] < 0.1 < lead[3]
+    assert 0 < lead[0] < lead[2] < 0.05
+    assert lead[3] > 0.1
     others = [share for method in shares.values() for share in method.values()]
     tint = {cost["method"]: cost["looks"]["colour"][0] for cost in comparison["costs"]}
     assert tint["ours:balanced"] / tint["fawkes2"] == pytest.approx(1 / 5, abs=0.02)
-    lower = sorted(share for victim, share in ours.items() if share < fawkes2[victim])
+    near = sorted(share for victim, share in ours.items() if share < fawkes2[victim] + 0.05)
     wanted = (
-        f"On {comparison['counts']['subjects']} people (some of them among the 40), with 240 steps (about `--effort "
-        "thorough`), beside published recipes with the same surrogates and the same DSSIM, it is better than Fawkes 2 "
-        "against two of five recognisers, a little on a third, and lower, within ±.1, on two "
-        f"({' and '.join(map(figure, lower))} there), with a fifth of its tint; all others are at "
-        f"{figure(min(others))} to {figure(max(others))}."
+        f"On {comparison['counts']['subjects']} people (some of them among the 40), beside published recipes with the "
+        "same surrogates and the same DSSIM, it is better than Fawkes 2 against two of five recognisers, and by less "
+        "than .05, which may be chance, against the other three "
+        f"({', '.join(map(figure, near[:2]))} and {figure(near[2])} there), with a fifth of its tint; "
+        f"all others are at {figure(min(others))} to {figure(max(others))}."
     )
     assert wanted in " ".join(results.split())

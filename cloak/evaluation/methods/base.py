@@ -16,7 +16,7 @@ from cloak.image.strip.bare import strip
 from cloak.models import Recogniser
 from cloak.photo import Face, FaceBatch, Photo
 
-REVISION = 4
+REVISION = 5
 """Part of every key: raise it when our frame or our metric changes, or what is common to all methods."""
 
 TOGETHER = 8
