@@ -12,20 +12,13 @@ from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Audience, Wish
 from cloak.upload.destinations.folder import Folder
 from cloak.upload.destinations.immich import Immich
-from cloak.upload.ledger import Ledger, State
+from cloak.upload.ledger import State
 from cloak.upload.send import Parcel, deliver
 
 from .items import item
 from .servers.immich_fake import ImmichFake
 
 QUICK = Backoff(attempts=2, first=0.001, most=0.001)
-
-
-@pytest.fixture
-def ledger(tmp_path, monkeypatch):
-    monkeypatch.setenv("CLOAK_HOME", str(tmp_path / "home"))
-    with Ledger.open() as ledger:
-        yield ledger
 
 
 @pytest.fixture

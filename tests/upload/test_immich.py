@@ -32,22 +32,8 @@ def fake(request: pytest.FixtureRequest) -> Iterator[ImmichFake]:
 
 
 @pytest.fixture
-def connect() -> Iterator[Callable[..., Immich]]:
-    made: list[Immich] = []
-
-    def connect(fake: ImmichFake, key: str = "") -> Immich:
-        held = {"i.api-key": key or fake.key()}
-        made.append(Immich.open({"server": fake.address}, Credentials("i", held.get)))
-        return made[-1]
-
-    yield connect
-    for each in made:
-        each.close()
-
-
-@pytest.fixture
-def destination(fake: ImmichFake, connect: Callable[..., Immich]) -> Immich:
-    return connect(fake)
+def destination(fake: ImmichFake, connect_immich: Callable[..., Immich]) -> Immich:
+    return connect_immich(fake)
 
 
 def test_a_photo_goes_where_partners_do_not_look_and_anonymous_requests_are_refused(
@@ -192,10 +178,10 @@ def test_an_album_that_others_see_is_refused(fake: ImmichFake, destination: Immi
 
 
 def test_a_handle_of_another_user_is_refused_and_not_called_gone(
-    fake: ImmichFake, destination: Immich, connect: Callable[..., Immich]
+    fake: ImmichFake, destination: Immich, connect_immich: Callable[..., Immich]
 ) -> None:
     placed = destination.put(item(), Wish())
-    other = connect(fake)
+    other = connect_immich(fake)
     for act in (other.look, other.delete):
         with pytest.raises(TransferError, match="this user"):
             act(placed.handle)
@@ -204,23 +190,23 @@ def test_a_handle_of_another_user_is_refused_and_not_called_gone(
 
 @pytest.mark.parametrize("missing", sorted(PERMISSIONS - {"asset.share"}))
 def test_a_key_without_a_permission_is_refused_and_the_message_says_which_are_needed(
-    fake: ImmichFake, connect: Callable[..., Immich], missing: str
+    fake: ImmichFake, connect_immich: Callable[..., Immich], missing: str
 ) -> None:
     fake.key()
     user = str(uuid.uuid4())
-    whole = connect(fake, fake.key(user))
+    whole = connect_immich(fake, fake.key(user))
     whole.put(item(seed=9), Wish(album="there"))
-    part = connect(fake, fake.key(user, PERMISSIONS - {missing}))
+    part = connect_immich(fake, fake.key(user, PERMISSIONS - {missing}))
     album = "new" if missing == "album.create" else "there"
     wish = Wish(album=album, audience=Audience.LINK)
     with pytest.raises(CredentialsError, match=missing):
         part.delete(part.put(item(seed=1, alt="x"), wish).handle)
 
 
-def test_a_wrong_key_is_refused_by_check(fake: ImmichFake, connect: Callable[..., Immich]) -> None:
+def test_a_wrong_key_is_refused_by_check(fake: ImmichFake, connect_immich: Callable[..., Immich]) -> None:
     wrong = secrets.token_hex(16)
     with pytest.raises(CredentialsError, match="API key") as caught:
-        connect(fake, wrong).check(Wish())
+        connect_immich(fake, wrong).check(Wish())
     assert wrong not in str(caught.value)
 
 
@@ -232,11 +218,11 @@ def test_public_and_followers_are_refused_before_any_work(destination: Immich) -
 
 @pytest.mark.parametrize("version", [(1, 117, 0), (4, 0, 0)])
 def test_versions_that_nobody_has_read_the_documentation_of_are_refused(
-    connect: Callable[..., Immich], version: tuple[int, int, int]
+    connect_immich: Callable[..., Immich], version: tuple[int, int, int]
 ) -> None:
     fake = ImmichFake(version=version)
     with fake.running(), pytest.raises(UploadError, match=r"versions 1\.118 to 3"):
-        connect(fake).check(Wish())
+        connect_immich(fake).check(Wish())
 
 
 def test_what_is_in_the_archive_is_found_though_a_search_leaves_that_out(fake: ImmichFake, destination: Immich) -> None:

@@ -11,7 +11,7 @@ from cloak.upload.backoff import Backoff
 from cloak.upload.credentials import Credentials
 from cloak.upload.destination import Wish
 from cloak.upload.destinations.folder import Folder
-from cloak.upload.ledger import Ledger, State
+from cloak.upload.ledger import State
 from cloak.upload.send import Parcel, deliver
 from cloak.upload.settings import open_destination
 
@@ -40,13 +40,6 @@ class Refusing(Folder):
             raise self.error
         self.unseen = None
         super().delete(handle)
-
-
-@pytest.fixture
-def ledger(tmp_path, monkeypatch):
-    monkeypatch.setenv("CLOAK_HOME", str(tmp_path / "home"))
-    with Ledger.open() as ledger:
-        yield ledger
 
 
 @pytest.fixture

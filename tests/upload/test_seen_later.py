@@ -47,20 +47,6 @@ def fake(request: pytest.FixtureRequest) -> Iterator[ImmichFake]:
         yield fake
 
 
-@pytest.fixture
-def connect() -> Iterator[Callable[..., Immich]]:
-    made: list[Immich] = []
-
-    def connect(fake: ImmichFake, key: str = "") -> Immich:
-        held = {"i.api-key": key or fake.key()}
-        made.append(Immich.open({"server": fake.address}, Credentials("i", held.get)))
-        return made[-1]
-
-    yield connect
-    for each in made:
-        each.close()
-
-
 @pytest.mark.parametrize(("kind", "seen"), [(0, "followers"), (1, "followers"), (3, "link"), (4, "link")])
 @pytest.mark.parametrize("deep", [0, 1, 2, 3])
 def test_a_share_that_somebody_made_later_of_a_photo_or_a_folder_around_it_is_seen(server, deep, kind, seen):
@@ -93,9 +79,9 @@ def test_a_folder_above_that_is_shared_during_a_run_takes_no_more_photos(server)
     [("shared", Audience.FOLLOWERS), ("hasSharedLink", Audience.LINK), ("link", Audience.LINK), ("over", None)],
 )
 def test_an_album_or_another_link_by_which_others_see_a_photo_later_is_seen(
-    fake: ImmichFake, connect: Callable[..., Immich], audience: Audience, how: str, seen: Audience | None
+    fake: ImmichFake, connect_immich: Callable[..., Immich], audience: Audience, how: str, seen: Audience | None
 ) -> None:
-    destination = connect(fake)
+    destination = connect_immich(fake)
     placed = destination.put(item(), Wish(audience=audience))
     (asset,) = fake.assets
     head = {"x-api-key": next(iter(fake.keys))}
@@ -115,9 +101,9 @@ def test_an_album_or_another_link_by_which_others_see_a_photo_later_is_seen(
 
 @pytest.mark.parametrize("missing", ["album.read", "sharedLink.read"])
 def test_a_key_that_does_not_tell_who_sees_a_photo_is_no_reason_to_call_it_private(
-    fake: ImmichFake, connect: Callable[..., Immich], missing: str
+    fake: ImmichFake, connect_immich: Callable[..., Immich], missing: str
 ) -> None:
-    destination = connect(fake, fake.key(permissions=PERMISSIONS - {missing}))
+    destination = connect_immich(fake, fake.key(permissions=PERMISSIONS - {missing}))
     placed = destination.put(item(), Wish())
     with pytest.raises(CredentialsError, match=missing):
         destination.look(placed.handle)
